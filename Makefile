@@ -1,0 +1,59 @@
+# What a user calls: run, install, test, check, bench. `make pin` renews deploy/requirements*.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PINNED := $(PIP) --require-hashes --only-binary :all: -r
+
+.PHONY: run install test check bench format pin clean
+
+run: $(VENV)/.runtime
+	@exec $(BIN)/matchstream demo
+
+install: $(VENV)/.everything
+
+test: $(VENV)/.everything
+	@rm -rf .coverage && mkdir .coverage
+	$(BIN)/coverage run -m pytest $(PYTEST)
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=90
+	$(BIN)/coverage report --fail-under=100 --include='service/domain/*,service/matching/*'
+
+check: $(VENV)/.everything
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry service
+
+bench: $(VENV)/.everything
+	$(BIN)/python -m tests.benchmarks
+
+format: $(VENV)/.everything
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(BIN)/python:
+	@$(PYTHON) deploy/make_venv.py $(VENV)
+
+$(VENV)/.runtime: deploy/requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the pinned dependencies into $(VENV) (once) ..."
+	@$(PINNED) deploy/requirements.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.everything: deploy/requirements-dev.txt $(VENV)/.runtime
+	@$(PINNED) deploy/requirements-dev.txt
+	@touch $@
+
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make pin' \
+	--extra embedded
+
+pin: $(VENV)/.everything
+	$(PIP) uv
+	$(UV_COMPILE) --group build pyproject.toml -o deploy/requirements.txt
+	$(UV_COMPILE) --group dev -c deploy/requirements.txt pyproject.toml -o deploy/requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

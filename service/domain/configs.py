@@ -1,0 +1,175 @@
+"""What is a matching config: which field compares to which column, how, and with which weight."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from service.domain.identifiers import ConfigId, ReferenceDataId, WorkspaceId
+
+MAX_MAPPINGS = 32
+
+
+class Scorer(StrEnum):
+    """How a fuzzy mapping compares two normalised texts."""
+
+    TOKEN_SORT = "token_sort"
+    TOKEN_SET = "token_set"
+    RATIO = "ratio"
+    JARO_WINKLER = "jaro_winkler"
+
+
+class MissingPolicy(StrEnum):
+    """What happens to the weight of a mapping whose field the document lacks."""
+
+    IGNORE = "ignore"
+    ZERO = "zero"
+
+
+class TargetType(StrEnum):
+    """Which documents a run takes when it names none."""
+
+    RUN = "run"
+    COLLECTION = "collection"
+    DOCUMENT_FILTER = "document_filter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExactMapping:
+    """1 when equal after folding case, accents, spaces and punctuation, else 0.
+
+    `case_sensitive` keeps case, `verbatim` compares the texts untouched, `near` gives up to .9
+    for a near miss of an identifier.
+    """
+
+    source: str
+    target: str
+    weight: float
+    strategy: Literal["exact"] = "exact"
+    case_sensitive: bool = False
+    verbatim: bool = False
+    near: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FuzzyMapping:
+    """Similarity of normalised text in [0, 1]; a similarity below `min_score` counts 0."""
+
+    source: str
+    target: str
+    weight: float
+    strategy: Literal["fuzzy"] = "fuzzy"
+    scorer: Scorer = Scorer.TOKEN_SORT
+    min_score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DateRangeMapping:
+    """1 on the same day, .5 at `tolerance_days`, 0 at twice that; `flat`: 1 inside, 0 outside.
+
+    `day_first` settles days and months that neither the value nor its column settles.
+    """
+
+    source: str
+    target: str
+    weight: float
+    strategy: Literal["date_range"] = "date_range"
+    tolerance_days: float = 7.0
+    day_first: bool = True
+    flat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumericRangeMapping:
+    """1 when equal, .5 at the tolerance, 0 at twice that; `flat`: 1 inside, 0 outside.
+
+    The tolerance is `tolerance_percent` of the reference value, unless `tolerance_absolute`
+    (in the unit of the values) is set.
+    """
+
+    source: str
+    target: str
+    weight: float
+    strategy: Literal["numeric_range"] = "numeric_range"
+    tolerance_percent: float = 5.0
+    tolerance_absolute: float | None = None
+    flat: bool = False
+
+
+FieldMapping = ExactMapping | FuzzyMapping | DateRangeMapping | NumericRangeMapping
+
+
+@dataclass(frozen=True, slots=True)
+class AiOptions:
+    """What the AI pass may look at beyond the review band, and what it may cost (US dollars)."""
+
+    min_margin: float = 0.03
+    max_cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunTarget:
+    """Which documents a run takes when it names none; unused keys are None."""
+
+    type: TargetType = TargetType.RUN
+    collection: str | None = None
+    field: str | None = None
+    equals: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchingRules:
+    """The part of a config that decides a run's answer; frozen with the run when it starts.
+
+    Weights sum to 1. A confidence of at least `threshold` is a match; one from
+    `review_threshold` up to it lies in the review band.
+    """
+
+    field_mappings: tuple[FieldMapping, ...]
+    threshold: float = 0.85
+    review_threshold: float = 0.5
+    missing: MissingPolicy = MissingPolicy.IGNORE
+    ai: AiOptions = field(default_factory=AiOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingConfig:
+    """A stored config; each change makes a new `version`, which counts from the next run on."""
+
+    id: ConfigId
+    workspace_id: WorkspaceId
+    name: str
+    reference_data_id: ReferenceDataId
+    rules: MatchingRules
+    target: RunTarget
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+def normalize_weights(mappings: Sequence[FieldMapping]) -> tuple[FieldMapping, ...]:
+    """Return the mappings with weights divided by their sum, which must be above 0."""
+    total = sum(mapping.weight for mapping in mappings)
+    return tuple(replace(mapping, weight=mapping.weight / total) for mapping in mappings)
+
+
+def evidence_keys(mappings: Sequence[FieldMapping]) -> tuple[str, ...]:
+    """Name each mapping's evidence: its source, or `source→target` where a source recurs.
+
+    The same pair mapped again gets a number: `source→target#2`.
+    """
+    uses = Counter(mapping.source for mapping in mappings)
+    seen: Counter[tuple[str, str]] = Counter()
+    keys = []
+    for mapping in mappings:
+        pair = (mapping.source, mapping.target)
+        seen[pair] += 1
+        if uses[mapping.source] == 1:
+            keys.append(mapping.source)
+        elif seen[pair] == 1:
+            keys.append(f"{mapping.source}→{mapping.target}")
+        else:
+            keys.append(f"{mapping.source}→{mapping.target}#{seen[pair]}")
+    return tuple(keys)

@@ -1,0 +1,22 @@
+"""What is a document: the fields extracted from one paper, form or record, to be matched."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.identifiers import DocumentId
+
+# A field's value as JSON knows it: text, number, truth value or nothing.
+FieldValue = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document of one collection; (collection, id) is its identity within the workspace."""
+
+    id: DocumentId
+    collection: str
+    filename: str | None
+    fields: Mapping[str, FieldValue]
+    created_at: datetime
+    updated_at: datetime

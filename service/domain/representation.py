@@ -1,0 +1,91 @@
+"""How do runs, progress and reference data look as JSON, in replies and in events alike?"""
+
+from datetime import UTC, datetime
+
+from service.domain.reference import ReferenceData
+from service.domain.runs import Run
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """Write a moment as ISO 8601 in UTC with milliseconds and `Z`."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def run(value: Run) -> dict[str, Json]:
+    """A run without its results."""
+    path = f"/v1/matching/runs/{value.id}"
+    return {
+        "id": str(value.id),
+        "matching_config_id": str(value.matching_config_id),
+        "status": value.status.value,
+        "triggered_by": value.triggered_by.value,
+        "rows_total": value.rows_total,
+        "rows_processed": value.rows_processed,
+        "rows_matched": value.rows_matched,
+        "avg_confidence": value.avg_confidence,
+        "dry_run": value.dry_run,
+        "reference_data_version": value.reference_data_version,
+        "config_version": value.config_version,
+        "warnings": [
+            {"code": warning.code, "count": warning.count, "sample": warning.sample}
+            for warning in value.warnings
+        ],
+        "ai": None,
+        "error": value.error,
+        "created_at": timestamp(value.created_at),
+        "started_at": timestamp(value.started_at),
+        "completed_at": timestamp(value.completed_at),
+        "version": value.version,
+        "last_event_id": value.last_event_id,
+        "links": {
+            "self": path,
+            "config": f"/v1/matching/configs/{value.matching_config_id}",
+            "progress": f"{path}/progress",
+            "events": f"{path}/events",
+            "results": f"{path}/results",
+        },
+    }
+
+
+def progress(value: Run) -> dict[str, Json]:
+    """How far a run is, as of its event `last_event_id`."""
+    return {
+        "run_id": str(value.id),
+        "status": value.status.value,
+        "phase": value.phase.value,
+        "phase_progress": value.phase_progress,
+        "rows_total": value.rows_total,
+        "rows_processed": value.rows_processed,
+        "rows_matched": value.rows_matched,
+        "avg_confidence": value.avg_confidence,
+        "rows_per_second": value.rows_per_second,
+        "estimated_seconds_remaining": value.estimated_seconds_remaining,
+        "ai": None,
+        "started_at": timestamp(value.started_at),
+        "updated_at": timestamp(value.updated_at),
+        "last_event_id": value.last_event_id,
+    }
+
+
+def reference_data(value: ReferenceData) -> dict[str, Json]:
+    """Reference data as a resource."""
+    path = f"/v1/reference-data/{value.id}"
+    return {
+        "id": str(value.id),
+        "name": value.name,
+        "source_type": value.source_type.value,
+        "status": value.status.value,
+        "error": value.error,
+        "row_count": value.current.row_count,
+        "version": value.current.version,
+        "columns": [
+            {"name": column.name, "type": column.type.value} for column in value.current.columns
+        ],
+        "created_at": timestamp(value.created_at),
+        "updated_at": timestamp(value.updated_at),
+        "links": {"self": path, "rows": f"{path}/rows"},
+    }

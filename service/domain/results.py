@@ -1,0 +1,90 @@
+"""What is a result: the verdict on one document, with the evidence for it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from service.domain.documents import FieldValue
+from service.domain.identifiers import DocumentId, ReferenceRowId, ResultId, RunId
+
+MAX_CANDIDATES = 5
+
+
+class ReviewStatus(StrEnum):
+    """What a person said about a result."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class ResolvedBy(StrEnum):
+    """Who settled the match."""
+
+    RULES = "rules"
+    AI = "ai"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldEvidence:
+    """What one mapping said about a pair: score in [0, 1], the weight used, and both values.
+
+    `key` is the mapping's name in the evidence (`configs.evidence_keys`). Scores times weights
+    add up to the candidate's confidence.
+    """
+
+    key: str
+    strategy: str
+    score: float
+    weight: float
+    document_value: FieldValue
+    reference_value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A reference row that may be the document's match; `confidence` in [0, 1], 4 digits."""
+
+    reference_row_id: ReferenceRowId
+    confidence: float
+    evidence: tuple[FieldEvidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A value that a mapping could not read as the date or number it needs."""
+
+    source: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentMatch:
+    """What matching found for one document: up to five candidates, best first."""
+
+    candidates: tuple[Candidate, ...]
+    unreadable: tuple[Unreadable, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchResult:
+    """A stored result; `evidence` and `candidates` are the JSON texts that go out as they are."""
+
+    id: ResultId
+    run_id: RunId
+    document_id: DocumentId
+    document_filename: str | None
+    matched_reference_row_id: ReferenceRowId | None
+    confidence: float
+    rule_confidence: float
+    status: ReviewStatus
+    notes: str | None
+    evidence: str
+    candidates: str
+    resolved_by: ResolvedBy
+    error: str | None
+    created_at: datetime
+    reviewed_at: datetime | None
+    reviewed_by: str | None
+    version: int
