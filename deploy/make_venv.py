@@ -16,8 +16,8 @@ def main(target: str) -> None:
             f"this is {found[0]}.{found[1]}: name another with 'make PYTHON=python3.12 run'."
         )
     try:
-        import ensurepip  # noqa: F401, PLC0415 - Debian ships venv without it: this is the probe
-        import venv  # noqa: PLC0415 - may be absent, which is what is asked here
+        import ensurepip  # noqa: F401 - Debian ships venv without it: this is the probe
+        import venv
     except ImportError:
         sys.exit(
             "Python's venv module is not installed: install it (on Debian and Ubuntu: "

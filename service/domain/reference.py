@@ -72,7 +72,7 @@ class ReferenceData:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRow:
-    """One row; `values` are in the order of the version's columns, None where a value is missing."""
+    """One row; `values` follow the version's columns, None where a value is missing."""
 
     id: ReferenceRowId
     position: int

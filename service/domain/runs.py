@@ -16,7 +16,7 @@ from service.domain.identifiers import (
 MAX_ATTEMPTS_WITHOUT_PROGRESS = 5
 CONFIDENCE_DIGITS = 4
 # Confidences are summed as whole ten-thousandths, so that the mean has no rounding of its own.
-CONFIDENCE_UNITS = 10**CONFIDENCE_DIGITS
+CONFIDENCE_UNITS = 10_000
 
 
 class RunStatus(StrEnum):
@@ -133,7 +133,8 @@ class Run:
         """Mean confidence of the matched results, rounded to 4 digits; None when there is none."""
         if not self.rows_matched:
             return None
-        return round(self.confidence_sum / CONFIDENCE_UNITS / self.rows_matched, CONFIDENCE_DIGITS)
+        mean = self.confidence_sum / (CONFIDENCE_UNITS * self.rows_matched)
+        return round(mean, CONFIDENCE_DIGITS)
 
     @property
     def phase_progress(self) -> float:

@@ -128,14 +128,6 @@ CREATE TABLE run_documents (
     PRIMARY KEY (run_id, position)
 );
 
--- The pairs rejected in review before the run began, frozen with it.
-CREATE TABLE run_exclusions (
-    run_id uuid NOT NULL REFERENCES runs ON DELETE CASCADE,
-    document_id text COLLATE "C" NOT NULL,
-    reference_row_id text COLLATE "C" NOT NULL,
-    PRIMARY KEY (run_id, document_id, reference_row_id)
-);
-
 CREATE TABLE results (
     run_id uuid NOT NULL REFERENCES runs ON DELETE CASCADE,
     document_id text COLLATE "C" NOT NULL,
