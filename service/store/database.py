@@ -1,0 +1,120 @@
+"""How does the rest of the service reach PostgreSQL?
+
+A `Database` lends connections from a bounded pool and turns a server that does not answer into
+`UnavailableError`, so that no other room knows the driver's errors.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from service.domain.errors import UnavailableError
+
+Record: TypeAlias = "asyncpg.Record"
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+DEFAULT_POOL_SIZE = 16
+ACQUIRE_TIMEOUT_SECONDS = 10.0
+STATEMENT_TIMEOUT_SECONDS = 60.0
+# After this, connections that are still lent out are cut.
+CLOSE_TIMEOUT_SECONDS = 3.0
+
+# What the driver raises when the server went away, restarts, or takes no more connections.
+_UNREACHABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.exceptions.InternalClientError,
+)
+_CANNOT_CONNECT = (*_UNREACHABLE, asyncpg.PostgresError, OSError, TimeoutError)
+
+_SERVER_SETTINGS = {"application_name": "matchstream", "timezone": "UTC"}
+
+
+class Database:
+    """A bounded pool of connections to one PostgreSQL database."""
+
+    def __init__(self, url: str, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        """Use `Database.open` instead."""
+        self.url = url
+        self._pool = pool
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, url: str, *, pool_size: int = DEFAULT_POOL_SIZE
+    ) -> AsyncIterator["Database"]:
+        """Open a pool of up to `pool_size` connections; close it at the end.
+
+        Raises UnavailableError when the server cannot be reached.
+        """
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=pool_size,
+                timeout=ACQUIRE_TIMEOUT_SECONDS,
+                command_timeout=STATEMENT_TIMEOUT_SECONDS,
+                server_settings=_SERVER_SETTINGS,
+            )
+        except (*_CANNOT_CONNECT, ValueError) as error:
+            raise unreachable(error) from error
+        try:
+            yield cls(url, pool)
+        finally:
+            await _close(pool)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit mode.
+
+        Raises UnavailableError when none is free within 10 seconds or the server goes away.
+        """
+        try:
+            connection = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS)
+        except _CANNOT_CONNECT as error:
+            raise unreachable(error) from error
+        try:
+            yield connection
+        except _UNREACHABLE as error:
+            raise unreachable(error) from error
+        finally:
+            await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside one transaction: committed at the end, rolled back on errors."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+
+async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open a connection of its own, for listening or for migrations; the caller closes it.
+
+    Raises UnavailableError when the server cannot be reached.
+    """
+    try:
+        return await asyncpg.connect(
+            url, timeout=ACQUIRE_TIMEOUT_SECONDS, server_settings=_SERVER_SETTINGS
+        )
+    except (*_CANNOT_CONNECT, ValueError) as error:
+        raise unreachable(error) from error
+
+
+async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    try:
+        await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_SECONDS)
+    except TimeoutError:
+        pool.terminate()
+
+
+def unreachable(error: BaseException) -> UnavailableError:
+    """Translate a driver's error into the sentence that a user sees."""
+    return UnavailableError(
+        f"The database does not answer ({type(error).__name__}): try again in a moment."
+    )

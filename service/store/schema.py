@@ -1,0 +1,84 @@
+"""Which migrations has a database had, and how does it get the rest?"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.domain.errors import StartupError
+from service.store.database import Connection, connect
+
+MIGRATIONS_DIRECTORY = Path(__file__).parent / "migrations"
+
+# "matchstr" as eight bytes: any fixed number does, as long as no other program takes it.
+_ADVISORY_LOCK = 0x6D61746368737472
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A numbered file of SQL: added, never edited."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def migrations() -> tuple[Migration, ...]:
+    """Read the migrations that come with this release, in order of their numbers."""
+    found = []
+    for path in sorted(MIGRATIONS_DIRECTORY.glob("*.sql")):
+        match = re.fullmatch(r"(\d{4})_(\w+)", path.stem)
+        if match is None:
+            raise StartupError(f"The migration file {path.name} is not named NNNN_name.sql.")
+        found.append(Migration(int(match[1]), match[2], path.read_text(encoding="utf-8")))
+    return tuple(found)
+
+
+_CREATE_LEDGER = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    number int PRIMARY KEY,
+    name text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+_LOCK = "SELECT pg_advisory_xact_lock($1)"
+_APPLIED = "SELECT coalesce(max(number), 0) FROM schema_migrations"
+_RECORD_APPLIED = "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)"
+
+
+async def migrate(url: str) -> int:
+    """Bring the database to this release's schema in one transaction; return its number.
+
+    Safe to call from several processes at once: an advisory lock lets one at a time in.
+    Raises StartupError when a newer release has already changed the database.
+    """
+    connection = await connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute(_LOCK, _ADVISORY_LOCK)
+            await connection.execute(_CREATE_LEDGER)
+            applied = await connection.fetchval(_APPLIED)
+            known = migrations()
+            newest = known[-1].number
+            if applied > newest:
+                raise StartupError(
+                    f"The database was changed by a newer release (schema {applied}, this release "
+                    f"knows {newest}): start that release, or restore a backup."
+                )
+            for migration in known:
+                if migration.number > applied:
+                    await connection.execute(migration.sql)
+                    await connection.execute(_RECORD_APPLIED, migration.number, migration.name)
+        return newest
+    finally:
+        await connection.close()
+
+
+_LEDGER_EXISTS = "SELECT to_regclass('schema_migrations') IS NOT NULL"
+
+
+async def current_number(connection: Connection) -> int:
+    """Return the number of the last migration that the database has had; 0 for an empty one."""
+    if not await connection.fetchval(_LEDGER_EXISTS):
+        return 0
+    number: int = await connection.fetchval(_APPLIED)
+    return number
