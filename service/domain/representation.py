@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from service.domain.reference import ReferenceData
+from service.domain.results import MatchResult
 from service.domain.runs import Run
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -68,6 +69,26 @@ def progress(value: Run) -> dict[str, Json]:
         "started_at": timestamp(value.started_at),
         "updated_at": timestamp(value.updated_at),
         "last_event_id": value.last_event_id,
+    }
+
+
+def result(value: MatchResult) -> dict[str, Json]:
+    """A result without its evidence and candidates, whose JSON texts are stored as they go out."""
+    return {
+        "id": str(value.id),
+        "document_id": value.document_id,
+        "document_filename": value.document_filename,
+        "matched_reference_row_id": value.matched_reference_row_id,
+        "confidence": value.confidence,
+        "rule_confidence": value.rule_confidence,
+        "status": value.status.value,
+        "notes": value.notes,
+        "resolved_by": value.resolved_by.value,
+        "error": value.error,
+        "created_at": timestamp(value.created_at),
+        "reviewed_at": timestamp(value.reviewed_at),
+        "reviewed_by": value.reviewed_by,
+        "version": value.version,
     }
 
 

@@ -119,7 +119,6 @@ class Run:
     rows_per_second: float | None
     warnings: tuple[RunWarning, ...]
     error: str | None
-    cancel_requested: bool
     attempts_without_progress: int
     version: int
     last_event_id: int

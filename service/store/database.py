@@ -5,8 +5,8 @@ A `Database` lends connections from a bounded pool and turns a server that does 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
 
 import asyncpg
@@ -29,7 +29,7 @@ _UNREACHABLE = (
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.exceptions.InternalClientError,
+    ConnectionError,
 )
 _CANNOT_CONNECT = (*_UNREACHABLE, asyncpg.PostgresError, OSError, TimeoutError)
 
@@ -80,9 +80,8 @@ class Database:
         except _CANNOT_CONNECT as error:
             raise unreachable(error) from error
         try:
-            yield connection
-        except _UNREACHABLE as error:
-            raise unreachable(error) from error
+            with translated_errors():
+                yield connection
         finally:
             await self._pool.release(connection)
 
@@ -111,6 +110,26 @@ async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_SECONDS)
     except TimeoutError:
         pool.terminate()
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raise UnavailableError where the driver says that the server went away."""
+    try:
+        yield
+    except _UNREACHABLE as error:
+        # The driver's own complaints about a wrong argument are interface errors too.
+        if isinstance(error, ValueError):
+            raise
+        raise unreachable(error) from error
+
+
+async def fetch_one(connection: Connection, statement: str, *arguments: object) -> Record:
+    """Run a statement that always answers with a row, and return that row."""
+    record = await connection.fetchrow(statement, *arguments)
+    if record is None:
+        raise LookupError("A statement that must return a row returned none.")
+    return record
 
 
 def unreachable(error: BaseException) -> UnavailableError:

@@ -108,7 +108,6 @@ CREATE TABLE runs (
     attempt int NOT NULL DEFAULT 0,
     attempts_without_progress int NOT NULL DEFAULT 0,
     lease_until timestamptz,
-    cancel_requested boolean NOT NULL DEFAULT false,
     version int NOT NULL DEFAULT 1,
     event_seq bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -133,7 +132,11 @@ CREATE TABLE results (
     document_id text COLLATE "C" NOT NULL,
     id uuid NOT NULL,
     document_filename text,
+    -- What the rules or the AI found, and what holds now: the same, unless a reviewer chose.
+    proposed_reference_row_id text COLLATE "C",
+    proposed_by text NOT NULL DEFAULT 'rules',
     matched_reference_row_id text COLLATE "C",
+    resolved_by text NOT NULL DEFAULT 'rules',
     confidence double precision NOT NULL,
     rule_confidence double precision NOT NULL,
     status text NOT NULL DEFAULT 'pending',
@@ -141,7 +144,6 @@ CREATE TABLE results (
     -- json, not jsonb: kept as the text that goes out.
     evidence json NOT NULL,
     candidates json NOT NULL,
-    resolved_by text NOT NULL DEFAULT 'rules',
     error text,
     created_at timestamptz NOT NULL DEFAULT now(),
     reviewed_at timestamptz,

@@ -1,0 +1,85 @@
+"""What has happened, in order: the table that polling, streams and webhooks all read."""
+
+import json
+from collections.abc import Mapping
+
+from service.domain import representation
+from service.domain.events import Event, EventType
+from service.domain.identifiers import EventId, RunId, WorkspaceId, new_id
+from service.domain.representation import Json
+from service.domain.runs import Run
+from service.store.database import Connection, Record, fetch_one
+
+PAGE_LIMIT = 500
+
+# Taken late in a transaction, after the run's row: always that order, and for a short time.
+_NEXT_WORKSPACE_SEQ = """
+UPDATE workspaces SET event_seq = event_seq + 1 WHERE id = $1
+RETURNING event_seq, clock_timestamp() AS created_at
+"""
+_INSERT = """
+INSERT INTO events (workspace_id, workspace_seq, id, run_id, run_seq, type, data, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+
+
+async def append(
+    connection: Connection,
+    event_type: EventType,
+    workspace_id: WorkspaceId,
+    body: Mapping[str, Json],
+    run: Run | None = None,
+) -> None:
+    """Add an event in the transaction of the change it tells.
+
+    `body` is the one key beside the common ones (`run`, `progress`, `result` or
+    `reference_data`). With `run`, the event takes the number `run.last_event_id`, which the
+    statement that changed the run's row has already raised by one.
+    """
+    record = await fetch_one(connection, _NEXT_WORKSPACE_SEQ, workspace_id)
+    event_id = new_id()
+    data: dict[str, Json] = {
+        "type": event_type.value,
+        "id": str(event_id),
+        "created_at": representation.timestamp(record["created_at"]),
+        "workspace_seq": record["event_seq"],
+    }
+    if run is not None:
+        data |= {"run_id": str(run.id), "run_seq": run.last_event_id}
+    await connection.execute(
+        _INSERT,
+        workspace_id,
+        record["event_seq"],
+        event_id,
+        run.id if run else None,
+        run.last_event_id if run else None,
+        event_type.value,
+        json.dumps({**data, **body}, ensure_ascii=False, separators=(",", ":")),
+        record["created_at"],
+    )
+
+
+_OF_RUN = """
+SELECT * FROM events WHERE run_id = $1 AND run_seq > $2 ORDER BY run_seq LIMIT $3
+"""
+
+
+async def of_run(
+    connection: Connection, run_id: RunId, after: int, limit: int = PAGE_LIMIT
+) -> list[Event]:
+    """Return up to `limit` events of a run with a number above `after`, in order."""
+    records = await connection.fetch(_OF_RUN, run_id, after, limit)
+    return [_from_record(record) for record in records]
+
+
+def _from_record(record: Record) -> Event:
+    return Event(
+        id=EventId(record["id"]),
+        workspace_id=WorkspaceId(record["workspace_id"]),
+        workspace_seq=record["workspace_seq"],
+        run_id=RunId(record["run_id"]) if record["run_id"] else None,
+        run_seq=record["run_seq"],
+        type=EventType(record["type"]),
+        data=record["data"],
+        created_at=record["created_at"],
+    )

@@ -1,0 +1,106 @@
+"""Who may write a run now? One worker at a time, for as long as it keeps its lease alive.
+
+Time is the database's clock. A claim raises the run's `attempt`: what an earlier owner still
+holds is worth nothing from then on, since every statement it runs names its own attempt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.domain.identifiers import RunId, WorkerId
+from service.domain.runs import Lease, Run
+from service.store import runs
+from service.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run with the lease on it."""
+
+    lease: Lease
+    run: Run
+
+
+# A run whose lease ran out may be claimed, and so may one of our own that we no longer work on
+# (after the database was away). Fair between workspaces: fewest runs at work first.
+_CLAIM = """
+WITH candidate AS (
+    SELECT id FROM runs
+    WHERE status IN ('queued', 'running', 'ai_resolving')
+      AND (lease_until IS NULL OR lease_until < now()
+           OR (worker_id = $1 AND id <> ALL($3::uuid[])))
+    ORDER BY (SELECT count(*) FROM runs AS busy
+              WHERE busy.workspace_id = runs.workspace_id
+                AND busy.status IN ('queued', 'running', 'ai_resolving')
+                AND busy.lease_until > now()),
+             created_at, id
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE runs
+SET worker_id = $1, lease_until = now() + make_interval(secs => $2), attempt = attempt + 1,
+    attempts_without_progress = attempts_without_progress + 1
+FROM candidate WHERE runs.id = candidate.id
+RETURNING runs.*
+"""
+
+
+async def claim(
+    connection: Connection, worker_id: WorkerId, lease_seconds: float, busy_with: Sequence[RunId]
+) -> Claim | None:
+    """Take one run that waits for a worker, for `lease_seconds`; None when there is none."""
+    record = await connection.fetchrow(_CLAIM, worker_id, lease_seconds, busy_with)
+    if record is None:
+        return None
+    run = runs.from_record(record)
+    return Claim(Lease(run.id, worker_id, record["attempt"]), run)
+
+
+_RENEW = """
+UPDATE runs SET lease_until = now() + make_interval(secs => $4)
+FROM unnest($2::uuid[], $3::int[]) AS held (run_id, attempt)
+WHERE runs.id = held.run_id AND runs.attempt = held.attempt AND runs.worker_id = $1
+  AND runs.status IN ('queued', 'running', 'ai_resolving')
+RETURNING runs.id
+"""
+
+
+async def renew(
+    connection: Connection, worker_id: WorkerId, held: Sequence[Lease], lease_seconds: float
+) -> set[RunId]:
+    """Prolong leases; a run missing from the answer was lost, cancelled or taken over."""
+    records = await connection.fetch(
+        _RENEW,
+        worker_id,
+        [lease.run_id for lease in held],
+        [lease.attempt for lease in held],
+        lease_seconds,
+    )
+    return {RunId(record["id"]) for record in records}
+
+
+# The attempt did not fail: it was given back, so it does not count against the run.
+_RELEASE = """
+UPDATE runs
+SET worker_id = NULL, lease_until = NULL,
+    attempts_without_progress = greatest(attempts_without_progress - 1, 0)
+WHERE id = $1 AND worker_id = $2 AND attempt = $3
+"""
+
+
+async def release(connection: Connection, lease: Lease) -> None:
+    """Give a run back so that another worker may claim it at once."""
+    await connection.execute(_RELEASE, lease.run_id, lease.worker_id, lease.attempt)
+
+
+_END_ALL = """
+UPDATE runs SET worker_id = NULL, lease_until = NULL WHERE lease_until IS NOT NULL
+"""
+
+
+async def end_all(connection: Connection) -> None:
+    """End every lease: for the start of a service that owns its database alone.
+
+    Whoever held one is gone, since the embedded server died with its owner.
+    """
+    await connection.execute(_END_ALL)

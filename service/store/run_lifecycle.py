@@ -1,0 +1,195 @@
+"""How does a run move on while a worker holds its lease? Every step is fenced by the lease.
+
+Each function changes the run's row and tells of it in the caller's transaction, and raises
+LeaseLostError, so that the transaction is rolled back, when the run is no longer the caller's.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+from service.domain.configs import MatchingRules
+from service.domain.errors import LeaseLostError
+from service.domain.reference import ReferenceVersion
+from service.domain.runs import Lease, Phase, Run, RunStatus, RunWarning, sources_of
+from service.store import configs, runs
+from service.store.database import Connection, Record, fetch_one
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenInputs:
+    """What a run keeps from the moment it leaves the queue."""
+
+    rules: MatchingRules
+    config_version: int
+    reference: ReferenceVersion
+
+
+_FREEZE_NAMED = """
+INSERT INTO run_documents (run_id, position, document_id)
+SELECT $1, row_number() OVER (ORDER BY id COLLATE "C") - 1, id
+FROM (SELECT DISTINCT unnest($2::text[]) AS id) AS named
+"""
+_FREEZE_COLLECTION = """
+INSERT INTO run_documents (run_id, position, document_id)
+SELECT $1, row_number() OVER (ORDER BY id) - 1, id
+FROM documents
+WHERE workspace_id = $2 AND collection = $3
+  AND ($4::text IS NULL OR fields ->> $4 = $5)
+"""
+_COUNT_FROZEN = "SELECT count(*) FROM run_documents WHERE run_id = $1"
+_START = """
+UPDATE runs
+SET status = 'running', phase = 'loading', rules = $5, config_version = $6,
+    reference_data_version = $7, rows_total = $8, rows_processed = 0, rows_matched = 0,
+    version = version + 1, event_seq = event_seq + 1,
+    started_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE id = $1 AND worker_id = $2 AND attempt = $3 AND status = ANY($4::text[])
+RETURNING *
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFilter:
+    """Only documents whose field, as text, equals the value."""
+
+    field: str
+    equals: str
+
+
+async def start(
+    connection: Connection,
+    lease: Lease,
+    run: Run,
+    inputs: FrozenInputs,
+    only: DocumentFilter | None,
+) -> Run:
+    """Freeze the run's inputs and its documents, in order of their ids, and set it running."""
+    if run.document_ids is not None:
+        await connection.execute(_FREEZE_NAMED, run.id, run.document_ids)
+    else:
+        await connection.execute(
+            _FREEZE_COLLECTION,
+            run.id,
+            run.workspace_id,
+            run.collection,
+            only.field if only else None,
+            only.equals if only else None,
+        )
+    total: int = await connection.fetchval(_COUNT_FROZEN, run.id)
+    record = await connection.fetchrow(
+        _START,
+        *_fence(lease),
+        sources_of(RunStatus.RUNNING),
+        configs.rules_to_json(inputs.rules),
+        inputs.config_version,
+        inputs.reference.version,
+        total,
+    )
+    started = _held(record)
+    await runs.tell(connection, started)
+    return started
+
+
+_FROZEN_RULES = "SELECT rules FROM runs WHERE id = $1"
+
+
+async def fetch_rules(connection: Connection, run: Run) -> MatchingRules:
+    """Return the rules that a started run keeps."""
+    record = await fetch_one(connection, _FROZEN_RULES, run.id)
+    return configs.rules_from_json(record["rules"])
+
+
+_ENTER_PHASE = """
+UPDATE runs
+SET phase = $4, event_seq = event_seq + 1, updated_at = clock_timestamp()
+WHERE id = $1 AND worker_id = $2 AND attempt = $3 AND status = 'running'
+RETURNING *
+"""
+
+
+async def enter_phase(connection: Connection, lease: Lease, phase: Phase) -> Run:
+    """Say what the run is busy with now; naming the same phase again says that it lives."""
+    run = _held(await connection.fetchrow(_ENTER_PHASE, *_fence(lease), phase.value))
+    await runs.tell_progress(connection, run)
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What a batch of results adds to the counters; `confidence_sum` in ten-thousandths.
+
+    `warnings` are the run's warnings with the batch's already added.
+    """
+
+    processed: int
+    matched: int
+    confidence_sum: int
+    rows_per_second: float
+    warnings: tuple[RunWarning, ...]
+
+
+_ADVANCE = """
+UPDATE runs
+SET rows_processed = rows_processed + $4, rows_matched = rows_matched + $5,
+    confidence_sum = confidence_sum + $6, rows_per_second = $7, warnings = $8,
+    attempts_without_progress = 0, event_seq = event_seq + 1, updated_at = clock_timestamp()
+WHERE id = $1 AND worker_id = $2 AND attempt = $3 AND status = 'running'
+RETURNING *
+"""
+
+
+async def advance(connection: Connection, lease: Lease, step: Advance) -> Run:
+    """Count a batch whose results were written before in the same transaction."""
+    record = await connection.fetchrow(
+        _ADVANCE,
+        *_fence(lease),
+        step.processed,
+        step.matched,
+        step.confidence_sum,
+        step.rows_per_second,
+        json.dumps([asdict(warning) for warning in step.warnings]),
+    )
+    run = _held(record)
+    await runs.tell_progress(connection, run)
+    return run
+
+
+_FINISH = """
+UPDATE runs
+SET status = $4, phase = 'done', error = $5, worker_id = NULL, lease_until = NULL,
+    version = version + 1, event_seq = event_seq + 1,
+    completed_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE id = $1 AND worker_id = $2 AND attempt = $3 AND status = ANY($6::text[])
+RETURNING *
+"""
+
+
+async def complete(connection: Connection, lease: Lease) -> Run:
+    """End the run well."""
+    return await _finish(connection, lease, RunStatus.COMPLETED, None)
+
+
+async def fail(connection: Connection, lease: Lease, error: str) -> Run:
+    """End the run with a sentence that its user can act on; results so far stay."""
+    return await _finish(connection, lease, RunStatus.FAILED, error)
+
+
+async def _finish(
+    connection: Connection, lease: Lease, status: RunStatus, error: str | None
+) -> Run:
+    record = await connection.fetchrow(
+        _FINISH, *_fence(lease), status.value, error, sources_of(status)
+    )
+    run = _held(record)
+    await runs.tell(connection, run)
+    return run
+
+
+def _fence(lease: Lease) -> tuple[object, object, int]:
+    return lease.run_id, lease.worker_id, lease.attempt
+
+
+def _held(record: Record | None) -> Run:
+    if record is None:
+        raise LeaseLostError("The run belongs to another worker now, or has ended.")
+    return runs.from_record(record)
