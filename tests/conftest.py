@@ -1,0 +1,116 @@
+"""Which database does a test get: a fresh clone of a migrated template, on a real PostgreSQL."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from service.store import embedded, schema
+
+Result = TypeVar("Result")
+START_SECONDS = 60
+STATEMENT_SECONDS = 20
+
+
+class PostgresServer:
+    """A PostgreSQL for the session, in a thread of its own, so that any test's loop may use it."""
+
+    def __init__(self, data_dir: Path, url: str | None) -> None:
+        """Start a throwaway server in the folder, or use the one at `url`."""
+        self._data_dir = data_dir
+        self._given_url = url
+        self._started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="postgres")
+        self._thread.start()
+        self.url, self._loop, self._stop = self._started.result(START_SECONDS)
+
+    async def _live(self) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        try:
+            if self._given_url is not None:
+                self._started.set_result((self._given_url, loop, stop))
+                await stop.wait()
+                return
+            settings = embedded.THROWAWAY_SETTINGS
+            async with embedded.start(self._data_dir, settings=settings) as url:
+                self._started.set_result((url, loop, stop))
+                await stop.wait()
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+
+    def close(self) -> None:
+        """Stop the server and wait until it is gone."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(START_SECONDS)
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run the coroutine beside the server, to its end."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(STATEMENT_SECONDS)
+
+    def execute(self, statement: str) -> None:
+        """Run one statement on the server's own database."""
+
+        async def work() -> None:
+            connection = await asyncpg.connect(self.url)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        self.run(work())
+
+    def url_of(self, database: str) -> str:
+        """Return the URL of another database on the same server."""
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}"))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """The session's server: ours, or the one that MATCHSTREAM_TEST_DATABASE_URL names."""
+    url = os.environ.get("MATCHSTREAM_TEST_DATABASE_URL")  # noqa: TID251 - of the suite alone
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"), url)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: PostgresServer) -> Iterator[str]:
+    """The name of a database at the newest migration, to be cloned."""
+    name = f"template_{uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name}")
+    try:
+        postgres.run(schema.migrate(postgres.url_of(name)))
+        yield name
+    finally:
+        postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer, template_database: str) -> Iterator[str]:
+    """The URL of a database of the test's own, migrated and empty."""
+    name = f"test_{uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield postgres.url_of(name)
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_database_url(postgres: PostgresServer) -> Iterator[str]:
+    """The URL of a database of the test's own without any table."""
+    name = f"test_{uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name}")
+    yield postgres.url_of(name)
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
