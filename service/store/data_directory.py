@@ -1,11 +1,12 @@
 """What lies in a data directory, and which process owns it?"""
 
+import asyncio
 import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,8 @@ from service.domain.errors import StartupError
 
 # Of folders in the system's temporary place, where a data directory's path is too long.
 SOCKET_PREFIX = "matchstream-"
+LOCK_SECONDS = 1.0
+LOCK_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +75,11 @@ class Lock:
         self._file.flush()
 
 
-@contextmanager
-def owned(layout: Layout) -> Iterator[Lock]:
+@asynccontextmanager
+async def owned(layout: Layout) -> AsyncIterator[Lock]:
     """Make the data directory ours while the context lasts, or name the process that owns it."""
-    try:
-        # Others may pass through but not look: the server may run as another user than we.
-        layout.root.mkdir(mode=0o711, parents=True, exist_ok=True)
-        descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StartupError(
-            f"The data directory {layout.root} is not writable ({error.strerror}): choose another "
-            "with MATCHSTREAM_DATA_DIR."
-        ) from error
-    with open(descriptor, "r+b") as file:  # noqa: PTH123 - it is a descriptor
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StartupError(
-                f"The data directory {layout.root} is in use by process "
-                f"{_content(file.read()).get('pid')}: stop it, or choose another with "
-                "MATCHSTREAM_DATA_DIR."
-            ) from error
+    with _opened(layout) as file:
+        await _acquire(file, layout)
         left_behind = _content(file.read()).get("sockets")
         if isinstance(left_behind, str) and Path(left_behind).name.startswith(SOCKET_PREFIX):
             shutil.rmtree(left_behind, ignore_errors=True)
@@ -102,6 +89,36 @@ def owned(layout: Layout) -> Iterator[Lock]:
             yield lock
         finally:
             lock.say()
+
+
+def _opened(layout: Layout) -> BinaryIO:
+    """Open the lock file, in a data directory that is made if it is not there."""
+    try:
+        # Others may pass through but not look: the server may run as another user than we.
+        layout.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StartupError(
+            f"The data directory {layout.root} is not writable ({error.strerror}): choose another "
+            "with MATCHSTREAM_DATA_DIR."
+        ) from error
+    return os.fdopen(descriptor, "r+b")
+
+
+async def _acquire(file: BinaryIO, layout: Layout) -> None:
+    """Lock the file; an owner that was just killed is given a moment to be gone."""
+    attempts = round(LOCK_SECONDS / LOCK_POLL_SECONDS)
+    for _ in range(attempts):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            await asyncio.sleep(LOCK_POLL_SECONDS)
+    raise StartupError(
+        f"The data directory {layout.root} is in use by process "
+        f"{_content(file.read()).get('pid')}: stop it, or choose another with "
+        "MATCHSTREAM_DATA_DIR."
+    )
 
 
 def _content(text: bytes) -> dict[str, object]:

@@ -85,7 +85,7 @@ async def start(
     """
     folders = binaries.places() if bin_dir is None else [bin_dir]
     layout = Layout.of(data_dir)
-    with owned(layout) as lock:
+    async with owned(layout) as lock:
         server = _Server(layout, _choose_binaries(layout, folders), settings)
         dsn = f"postgresql:///{DATABASE}?{urlencode({'host': server.sockets, 'user': USER})}"
         failure: Exception | None = None
