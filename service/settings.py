@@ -1,0 +1,100 @@
+"""What can an operator set, by which variable of the environment, and what holds otherwise?"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.domain.errors import StartupError
+
+PREFIX = "MATCHSTREAM_"
+
+
+def _processors() -> int:
+    """The number of processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """The settings; each variable is the upper-case name after the prefix MATCHSTREAM_."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    data_dir: Path = Field(
+        default=Path("matchstream-data"),
+        description="Folder for the embedded PostgreSQL and the first API key.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        pattern=r"^postgres(ql)?://",
+        description="PostgreSQL (14 or newer) to use instead of the embedded one.",
+    )
+    database_pool_size: PositiveInt = Field(
+        default=16, le=1000, description="Connections to PostgreSQL this process may hold."
+    )
+    postgres_bin: Path | None = Field(
+        default=None,
+        description="Folder with PostgreSQL's own programs; by default they are looked for.",
+    )
+    workers: PositiveInt = Field(
+        default_factory=_processors, le=1024, description="Processes that match."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("localhost", "127.0.0.1", "[::1]"),
+        description="Names the service answers to (the Host header), separated by commas; "
+        "`*` for any.",
+    )
+    max_upload_bytes: PositiveInt = Field(
+        default=2 * 1024**3, description="Largest request that uploads a file or a list."
+    )
+    shutdown_seconds: PositiveFloat = Field(
+        default=5, le=600, description="How long requests under way may take after a stop."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log line that is written."
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Read a list separated by commas."""
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+
+    @field_validator("data_dir")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        """Make a path absolute, with `~` for the home directory."""
+        return value.expanduser().absolute()
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else f"{PREFIX}{name.upper()}"
+
+
+def load() -> Settings:
+    """Read the settings; raise `StartupError` naming the variable that cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise StartupError(" ".join(_sentence(problem) for problem in error.errors())) from error
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    """What is wrong with one variable; never the value of an address that may hold a password."""
+    name = str(problem["loc"][0]).lower()
+    name = name if name in Settings.model_fields else "database_url"
+    if name == "database_url":
+        return "DATABASE_URL cannot be used: it has to look like postgresql://user@host/database."
+    return f"{variable(name)}={problem['input']} cannot be used: {problem['msg']}."
