@@ -1,0 +1,36 @@
+"""What does a handler know of the service around it and of who is calling?"""
+
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from service.api.limits import Limits
+from service.domain.api_keys import Scope
+from service.domain.identifiers import ApiKeyId, WorkspaceId
+from service.engine.signals import Signals
+from service.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the process owns and handlers use; the lifespan sets it as `app.state.services`."""
+
+    database: Database
+    signals: Signals
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose key came with the request; every query is about this workspace alone."""
+
+    workspace_id: WorkspaceId
+    api_key_id: ApiKeyId
+    key_name: str
+    scopes: frozenset[Scope]
+
+
+def services(request: Request) -> Services:
+    """Return the services of the application that received the request."""
+    value: Services = request.app.state.services
+    return value

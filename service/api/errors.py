@@ -1,0 +1,162 @@
+"""How does each failure look to a client?
+
+Every failure is a problem (RFC 9457) with a stable `code`: errors of ours through the table
+below, routing errors through their status, and anything else as `internal_error`, which says
+nothing but the request's id.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
+
+from service.api import replies
+from service.api.replies import Json
+from service.api.request_ids import request_id
+from service.domain.errors import InvalidInputError, MatchstreamError, Problem
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How every error of one code goes out."""
+
+    status: int
+    title: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+FAILURES: dict[str, Failure] = {
+    "validation_error": Failure(400, "The request is not valid"),
+    "unauthorized": Failure(
+        401, "An API key is needed", {"WWW-Authenticate": 'Bearer realm="matchstream"'}
+    ),
+    "insufficient_scope": Failure(403, "The API key lacks a scope"),
+    "not_found": Failure(404, "Not found"),
+    "method_not_allowed": Failure(405, "Method not allowed"),
+    "conflict": Failure(409, "The present state does not allow this"),
+    "ai_not_configured": Failure(409, "The AI pass is not configured"),
+    "precondition_failed": Failure(412, "Changed in the meantime"),
+    "payload_too_large": Failure(413, "The body is too large"),
+    "unsupported_media_type": Failure(415, "The content type is not supported"),
+    "internal_error": Failure(500, "Internal error"),
+    "unavailable": Failure(503, "Not available now", {"Retry-After": "2"}),
+}
+
+# Errors that are raised by status alone: the routing's, and the multipart reader's.
+CODES_BY_STATUS: dict[int, str] = {
+    400: "validation_error",
+    401: "unauthorized",
+    403: "insufficient_scope",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    503: "unavailable",
+}
+
+
+def exception_handlers() -> dict[Any, ExceptionHandler]:
+    """Return the handlers of errors that are raised on purpose."""
+    return {MatchstreamError: _answer_our_error, HTTPException: _answer_http_exception}
+
+
+class UnexpectedErrors:
+    """Answer what nobody expected with `internal_error`, and log it with its traceback.
+
+    Stands inside `RequestIds`, whose id the answer carries.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap `app`."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on as it comes, so that streams stay streams."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        has_started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # The edge of one request: it fails alone, and says its id.
+            request = Request(scope)
+            if has_started:
+                # Only the server can cut the connection, so that half a reply is not taken whole.
+                error.add_note(f"request_id: {request_id(request)}")
+                raise
+            log.exception("request_failed", action="answer", path=scope["path"])
+            reply = problem_reply(request, "internal_error", "Something went wrong on our side.")
+            await reply(scope, receive, send)
+
+
+async def _answer_our_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, MatchstreamError) or error.code not in FAILURES:
+        # No error for clients: the edge above treats it as unexpected.
+        raise error
+    problems = error.problems if isinstance(error, InvalidInputError) else ()
+    return problem_reply(request, error.code, str(error), error.retryable, problems)
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException) or error.status_code not in CODES_BY_STATUS:
+        raise error
+    code = CODES_BY_STATUS[error.status_code]
+    details = {
+        404: f"There is nothing at {request.url.path}.",
+        405: f"{request.url.path} does not take {request.method}.",
+    }
+    reply = problem_reply(
+        request, code, details.get(error.status_code, error.detail), code == "unavailable"
+    )
+    reply.headers.update(error.headers or {})
+    return reply
+
+
+def problem_reply(
+    request: Request,
+    code: str,
+    detail: str,
+    retryable: bool = False,
+    problems: tuple[Problem, ...] = (),
+) -> Response:
+    """Make the reply for one failure of the request."""
+    failure = FAILURES[code]
+    value: dict[str, Json] = {
+        "type": f"/docs#{code}",
+        "title": failure.title,
+        "status": failure.status,
+        "detail": detail,
+        "instance": quote(request.scope["path"]),
+        "code": code,
+        "retryable": retryable,
+        "request_id": request_id(request),
+    }
+    if problems:
+        value["errors"] = [_place(problem) for problem in problems]
+    return replies.problem(value, failure.status, failure.headers)
+
+
+def _place(problem: Problem) -> dict[str, Json]:
+    where: dict[str, Json] = {
+        "pointer": problem.pointer,
+        "row": problem.row,
+        "column": problem.column,
+    }
+    known: dict[str, Json] = {name: value for name, value in where.items() if value is not None}
+    return {**known, "code": problem.code, "message": problem.message}

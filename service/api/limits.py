@@ -1,0 +1,159 @@
+"""What does a request's body have to be like before anyone looks at what it says?"""
+
+import re
+from dataclasses import dataclass
+
+import msgspec
+from starlette.requests import Request
+
+from service.domain.errors import (
+    InvalidInputError,
+    PayloadTooLargeError,
+    Problem,
+    UnsupportedMediaTypeError,
+)
+from service.domain.representation import Json
+
+JSON_TYPE = "application/json"
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The most bytes that a request body may have, by its kind."""
+
+    json_bytes: int = MEBIBYTE
+    rows_json_bytes: int = 8 * MEBIBYTE
+    upload_bytes: int = 4 * 1024 * MEBIBYTE
+
+
+async def read_json(request: Request, max_bytes: int) -> Json:
+    """Read the body as strict JSON.
+
+    Raises UnsupportedMediaTypeError, PayloadTooLargeError or InvalidInputError.
+    """
+    check_content_type(request, (JSON_TYPE,))
+    return decode_json(await read_body(request, max_bytes))
+
+
+async def read_optional_json(request: Request, max_bytes: int) -> Json:
+    """Read the body as strict JSON where there is one; an empty body reads as null."""
+    body = await read_body(request, max_bytes)
+    if not body:
+        return None
+    check_content_type(request, (JSON_TYPE,))
+    return decode_json(body)
+
+
+def check_content_type(request: Request, allowed: tuple[str, ...]) -> str:
+    """Return which of the `allowed` media types the body has.
+
+    Raises UnsupportedMediaTypeError, which lists them, also for a charset other than UTF-8.
+    """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaTypeError(
+            f"The body is sent with Content-Encoding {encoding}; send it as it is."
+        )
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    media_type = media_type.strip().lower()
+    if media_type not in allowed:
+        given = f"{media_type} is" if media_type else "No Content-Type is given, which is"
+        raise UnsupportedMediaTypeError(f"{given} not read here; send {' or '.join(allowed)}.")
+    charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", parameters, re.IGNORECASE)
+    if charset and charset[1].lower() not in {"utf-8", "utf8"}:
+        raise UnsupportedMediaTypeError(f"The charset {charset[1]} is not read here; send UTF-8.")
+    return media_type
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Read the whole body; raises PayloadTooLargeError beyond `max_bytes`."""
+    check_content_length(request, max_bytes)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise too_large(max_bytes)
+    return bytes(body)
+
+
+def check_content_length(request: Request, max_bytes: int) -> None:
+    """Refuse a body that says itself that it is too large, before any of it is read."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise too_large(max_bytes)
+
+
+def too_large(max_bytes: int) -> PayloadTooLargeError:
+    """Name the limit that a body broke."""
+    return PayloadTooLargeError(f"The body is larger than the {max_bytes:,} bytes read here.")
+
+
+def decode_json(body: bytes) -> Json:
+    """Decode strict JSON; raises InvalidInputError that says what is wrong and where.
+
+    NaN and Infinity, numbers beyond a double, invalid UTF-8, lone surrogates, NUL characters
+    and a nesting beyond the decoder's are refused: no store or client could give them back.
+    """
+    try:
+        value: Json = msgspec.json.decode(body)
+    except UnicodeDecodeError as error:
+        raise _not_json("a text in it is not valid UTF-8", None) from error
+    except RecursionError as error:
+        raise _not_json("it is nested too deeply", None) from error
+    except msgspec.DecodeError as error:
+        raise _explain(body, str(error)) from error
+    if b"\\u0000" in body:
+        _refuse_nul(value)
+    return value
+
+
+def _explain(body: bytes, complaint: str) -> InvalidInputError:
+    if not body.strip():
+        return _not_json("it is empty", None)
+    if body.startswith(b"\xef\xbb\xbf"):
+        return _not_json("it starts with a byte order mark; leave it out", 0)
+    found = re.search(r"\(byte (\d+)\)$", complaint)
+    position = int(found[1]) if found else None
+    rest = body[position:] if position is not None else b""
+    if rest.lstrip(b"-").startswith((b"NaN", b"Infinity")):
+        return _not_json("NaN and Infinity are no JSON numbers; send null", position)
+    if "surrogate" in complaint:
+        return _not_json("a text in it has half a surrogate pair", position)
+    if "truncated" in complaint:
+        return _not_json("it ends too early", len(body))
+    reason = complaint.removeprefix("JSON is malformed: ").split(" (byte")[0]
+    return _not_json(reason[:1].lower() + reason[1:], position)
+
+
+def _not_json(reason: str, position: int | None) -> InvalidInputError:
+    where = "" if position is None else f" (byte {position})"
+    message = f"The body cannot be read as JSON: {reason}{where}."
+    return InvalidInputError(message, (Problem("invalid_json", message, pointer=""),))
+
+
+def _refuse_nul(value: Json) -> None:
+    """Raise InvalidInputError that points at every text with a NUL character."""
+    problems = []
+    pending: list[tuple[str, Json]] = [("", value)]
+    while pending:
+        pointer, item = pending.pop()
+        if isinstance(item, str) and "\0" in item:
+            problems.append(
+                Problem("nul_character", "A text must not have NUL characters.", pointer)
+            )
+        elif isinstance(item, list):
+            pending.extend((f"{pointer}/{index}", part) for index, part in enumerate(item))
+        elif isinstance(item, dict):
+            if any("\0" in key for key in item):
+                problems.append(
+                    Problem("nul_character", "A key must not have NUL characters.", pointer)
+                )
+            pending.extend((pointer_to(pointer, key), part) for key, part in item.items())
+    if problems:
+        raise InvalidInputError("The body has NUL characters.", tuple(reversed(problems)))
+
+
+def pointer_to(parent: str, key: str | int) -> str:
+    """Return the JSON pointer (RFC 6901) of a member of what `parent` points at."""
+    return f"{parent}/{str(key).replace('~', '~0').replace('/', '~1')}"

@@ -1,0 +1,99 @@
+"""Which URLs are there, and what does each ask of the caller's key?
+
+`application(lifespan)` is the whole HTTP side: the lifespan must set `app.state.services` (a
+`context.Services`) before it yields. Pages outside `/v1` come in through `pages`.
+
+    request ─► RequestIds ─► UnexpectedErrors ─► Resource ─► key, scope ─► handler
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Lifespan, Receive, Send
+from starlette.types import Scope as Connection
+
+from service.api import errors
+from service.api.auth import Authenticator, require_scope
+from service.api.context import Caller, services
+from service.api.request_ids import RequestIds
+from service.domain.api_keys import Scope
+
+Handler: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path; the key must have `scope`."""
+
+    method: str
+    path: str
+    handler: Handler
+    scope: Scope
+
+
+ENDPOINTS: tuple[Endpoint, ...] = ()
+
+
+def application(
+    lifespan: Lifespan[Starlette],
+    pages: Sequence[BaseRoute] = (),
+    endpoints: Sequence[Endpoint] = ENDPOINTS,
+) -> Starlette:
+    """Build the application: the table's routes, `pages`, and what surrounds every request."""
+    app = Starlette(
+        routes=[*api_routes(endpoints), *pages],
+        middleware=[Middleware(RequestIds), Middleware(errors.UnexpectedErrors)],
+        exception_handlers=errors.exception_handlers(),
+        lifespan=lifespan,
+    )
+    # A path has one spelling: no redirects that a POST would lose its body on.
+    app.router.redirect_slashes = False
+    return app
+
+
+def api_routes(endpoints: Sequence[Endpoint] = ENDPOINTS) -> list[Route]:
+    """Return one route per path of the table, sharing one memory of checked keys."""
+    authenticator = Authenticator()
+    by_path: defaultdict[str, list[Endpoint]] = defaultdict(list)
+    for endpoint in endpoints:
+        by_path[endpoint.path].append(endpoint)
+    return [Route(path, Resource(methods, authenticator)) for path, methods in by_path.items()]
+
+
+class Resource:
+    """All methods of one path, behind the check of key and scope."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], authenticator: Authenticator) -> None:
+        """Take the path's endpoints; HEAD is answered wherever GET is."""
+        self._by_method = {endpoint.method: endpoint for endpoint in endpoints}
+        if "GET" in self._by_method:
+            self._by_method["HEAD"] = self._by_method["GET"]
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Answer one request; raises what the exception handlers turn into problems."""
+        request = Request(scope, receive, send)
+        endpoint = self._by_method.get(request.method)
+        if endpoint is None:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self._by_method))})
+        caller = await self._authenticator.identify(request, services(request).database)
+        require_scope(caller, endpoint.scope)
+        response = await endpoint.handler(request, caller)
+        if request.method == "HEAD":
+            response = _without_body(response)
+        await response(scope, receive, send)
+
+
+def _without_body(response: Response) -> Response:
+    """Keep status and headers; a stream behind them is never begun."""
+    bare = Response(status_code=response.status_code)
+    bare.raw_headers = response.raw_headers
+    return bare

@@ -1,0 +1,166 @@
+"""How does JSON become typed values, and what is said when it does not fit?"""
+
+import difflib
+import re
+from collections.abc import Collection, Iterator
+from typing import TypeVar
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from service.api.limits import pointer_to
+from service.domain.errors import InvalidInputError, Problem
+from service.domain.representation import Json
+
+# More than these are no help to anyone.
+MAX_PROBLEMS = 100
+MAX_UNKNOWN_KEYS = 20
+_LONGEST_NAME_SHOWN = 80
+
+_UNKNOWN_KEYS = "unknown_keys"
+_DIFFERENT_PLACE = "at"
+
+# What the validator says for these types is about Python, not about JSON.
+_TYPE_NAMES = {
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+}
+
+
+class WireModel(BaseModel):
+    """A JSON object of a request: no unknown keys, no value of a type that merely converts."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Return all keys that the object may have, other spellings included."""
+        return tuple(_spellings(cls))
+
+    @classmethod
+    def hint(cls, unknown: str) -> str:
+        """Return what to say about a key that is not known here."""
+        return did_you_mean(unknown, cls.keys())
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown_keys(cls, value: object) -> object:
+        """Name the keys that are not known, before anything else is said."""
+        if not isinstance(value, dict):
+            return value
+        known = cls.keys()
+        unknown = [str(key) for key in value if key not in known][:MAX_UNKNOWN_KEYS]
+        if unknown:
+            hints = {key: cls.hint(key) for key in unknown}
+            raise PydanticCustomError(_UNKNOWN_KEYS, "unknown keys", {"hints": hints})
+        return value
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse(model: type[Model], value: Json) -> Model:
+    """Read a decoded body; raises InvalidInputError with a JSON pointer per problem."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        problems = [problem for each in error.errors() for problem in _problems(each, value)]
+        raise invalid(tuple(problems[:MAX_PROBLEMS])) from error
+
+
+def invalid(problems: tuple[Problem, ...]) -> InvalidInputError:
+    """Sum up problems (at least one) in one sentence."""
+    more = f" ({len(problems) - 1} more under `errors`)" if len(problems) > 1 else ""
+    return InvalidInputError(problems[0].message + more, problems)
+
+
+def misplaced(code: str, message: str, *at: str | int) -> PydanticCustomError:
+    """Make an error for a validator of a whole object that is about its member `at`."""
+    return PydanticCustomError(code, "{message}", {"message": message, _DIFFERENT_PLACE: at})
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Suggest the nearest known name, where one is near; else list them all."""
+    near = difflib.get_close_matches(name[:_LONGEST_NAME_SHOWN], known, n=1)
+    if near:
+        return f"Did you mean `{near[0]}`?"
+    return f"Known are {listed(known)}." if known else "None is known here."
+
+
+def listed(names: Collection[str]) -> str:
+    """Write names as `a`, `b`."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def shown(name: str) -> str:
+    """Write a name that a client sent, cut where it is absurdly long."""
+    cut = name if len(name) <= _LONGEST_NAME_SHOWN else f"{name[:_LONGEST_NAME_SHOWN]}…"
+    return f"`{cut}`"
+
+
+def _spellings(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.validation_alias, AliasChoices):
+            yield from (str(choice) for choice in field.validation_alias.choices)
+        else:
+            yield field.validation_alias if isinstance(field.validation_alias, str) else name
+
+
+def _problems(error: ErrorDetails, value: Json) -> Iterator[Problem]:
+    context = error.get("ctx", {})
+    pointer, name = _place((*error["loc"], *context.get(_DIFFERENT_PLACE, ())), value)
+    if error["type"] == _UNKNOWN_KEYS:
+        for key, hint in context["hints"].items():
+            message = f"The key {shown(key)} is not known here. {hint}"
+            yield Problem("unknown_key", message, pointer_to(pointer, key))
+        return
+    subject = shown(name) if name else "The body"
+    if error["type"] == "missing":
+        yield Problem("required", f"{subject} is required.", pointer)
+    elif error["type"] == "extra_forbidden":
+        message = f"{subject} is another spelling of a key that is given too; send one of them."
+        yield Problem("duplicate_key", message, pointer)
+    elif _DIFFERENT_PLACE in context:
+        yield Problem(error["type"], error["msg"], pointer)
+    elif error["type"] in _TYPE_NAMES:
+        yield Problem("wrong_type", f"{subject} {_TYPE_NAMES[error['type']]}.", pointer)
+    else:
+        yield Problem("invalid_value", f"{subject} {_rule(error)}.{_suggestion(error)}", pointer)
+
+
+def _place(location: tuple[str | int, ...], value: Json) -> tuple[str, str]:
+    """Return the JSON pointer of an error and the name of what it is about.
+
+    The validator's location also names the variant of a union that was tried, which is no place
+    in the JSON: a step that leads nowhere is left out, unless it is the last, a missing key.
+    """
+    pointer, name, here = "", "", value
+    for index, step in enumerate(location):
+        if isinstance(here, dict) and step in here:
+            here = here[str(step)]
+        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            here = here[step]
+        elif index < len(location) - 1:
+            continue
+        pointer, name = pointer_to(pointer, step), str(step)
+    return pointer, name
+
+
+def _rule(error: ErrorDetails) -> str:
+    rule = re.sub(r"^[A-Z]\w+ should", "must", error["msg"]).replace(" after validation", "")
+    return rule[:1].lower() + rule[1:]
+
+
+def _suggestion(error: ErrorDetails) -> str:
+    expected = str(error.get("ctx", {}).get("expected", ""))
+    given = error["input"]
+    if not isinstance(given, str) or not expected:
+        return ""
+    near = difflib.get_close_matches(given[:_LONGEST_NAME_SHOWN], re.findall(r"'(\w+)'", expected))
+    return f" Did you mean `{near[0]}`?" if near else ""
