@@ -1,0 +1,200 @@
+"""What does a field hold, typed once as arrays that comparators can take?"""
+
+import re
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.domain.configs import (
+    DateRangeMapping,
+    ExactMapping,
+    FieldMapping,
+    FuzzyMapping,
+    NumericRangeMapping,
+    Scorer,
+)
+from service.domain.documents import FieldValue
+from service.matching.normalize import normalize, sort_tokens, squash, squash_keeping_case
+from service.matching.parsing_dates import DateReadings, read_dates
+from service.matching.parsing_numbers import NumberStyle, bounded, infer_style, read_numbers
+
+MISSING = -1
+# An identifier, not a number, as in the typing of reference columns: a leading zero or more
+# digits than a float keeps.
+_LEADING_ZERO = re.compile(r"\D*0\d")
+_MOST_DIGITS = 15
+
+
+class Kind(StrEnum):
+    """What a mapping's values are compared as."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a mapping reads its values; settled by the mapping and the reference column alone.
+
+    Documents are read by it too, so a document reads the same whatever others stand beside it.
+    """
+
+    kind: Kind
+    day_first: bool = True
+    number_style: NumberStyle = field(default_factory=NumberStyle)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Values:
+    """Distinct values in the form a comparator takes: comparison texts [n] and float64 [n].
+
+    The floats are days since 1970-01-01 or amounts, NaN where a value has none; texts are empty
+    for the strategies that compare by float alone.
+    """
+
+    texts: NDArray[np.object_]
+    numbers: NDArray[np.float64]
+
+    def take(self, which: NDArray[np.integer]) -> "Values":
+        """Return the values at the given places, in that order."""
+        return Values(self.texts[which], self.numbers[which])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """The values of one field over documents or rows: int32 codes [rows] into `values`.
+
+    A code of MISSING stands for a value that is not there or could not be read.
+    """
+
+    values: Values
+    codes: NDArray[np.int32]
+
+
+def needs_number(mapping: FieldMapping) -> bool:
+    """Whether a value without a date or number is as good as missing to the mapping."""
+    return isinstance(mapping, DateRangeMapping | NumericRangeMapping)
+
+
+def factorize(keys: Iterable[Hashable]) -> tuple[NDArray[np.int32], list[Hashable]]:
+    """Number distinct keys in order of first appearance; None becomes MISSING."""
+    numbers: dict[Hashable, int] = {}
+    codes = np.fromiter(
+        (MISSING if key is None else numbers.setdefault(key, len(numbers)) for key in keys),
+        dtype=np.int32,
+    )
+    return codes, list(numbers)
+
+
+def text_of(value: FieldValue) -> str | None:
+    """Write a JSON scalar as the text a table would hold; None for null and blank text."""
+    match value:
+        case None:
+            return None
+        case str():
+            return value if value.strip() else None
+        case bool():
+            return "true" if value else "false"
+        case float() if value.is_integer():
+            return str(int(value))
+        case _:
+            return str(value)
+
+
+def type_reference(mapping: FieldMapping, texts: Sequence[str]) -> tuple[Reading, Values]:
+    """Type a reference column's distinct, non-blank texts and say how documents are to be read."""
+    match mapping:
+        case FuzzyMapping():
+            return Reading(Kind.TEXT), _type_texts(mapping, texts)
+        case DateRangeMapping():
+            dates = read_dates(texts)
+            return _type_dates(mapping, texts, dates, day_first=mapping.day_first)
+        case NumericRangeMapping():
+            return _type_numbers(mapping, texts)
+        case ExactMapping(verbatim=True):
+            return Reading(Kind.TEXT), _type_texts(mapping, texts)
+        case ExactMapping():
+            return _type_exact(mapping, texts)
+        case _:
+            assert_never(mapping)
+
+
+def type_documents(
+    mapping: FieldMapping, reading: Reading, values: Sequence[str | int | float]
+) -> Values:
+    """Type the distinct values of documents the way the reference column is read."""
+    texts = [text_of(value) or "" for value in values]
+    if reading.kind is Kind.TEXT:
+        return _type_texts(mapping, texts)
+    if reading.kind is Kind.DATE:
+        days = read_dates(texts).settle(day_first=reading.day_first)
+        return Values(_comparison_texts(mapping, texts), days)
+    numbers = read_numbers(texts, reading.number_style.three_place_marks)
+    for place, value in enumerate(values):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            numbers[place] = bounded(value)
+    if isinstance(mapping, ExactMapping):
+        numbers[[_is_identifier(text) for text in texts]] = np.nan
+    return Values(_comparison_texts(mapping, texts), numbers)
+
+
+def _type_texts(mapping: FieldMapping, texts: Sequence[str]) -> Values:
+    return Values(_comparison_texts(mapping, texts), np.full(len(texts), np.nan))
+
+
+def _type_dates(
+    mapping: FieldMapping, texts: Sequence[str], dates: DateReadings, *, day_first: bool
+) -> tuple[Reading, Values]:
+    evident = dates.evident_order()
+    reading = Reading(Kind.DATE, day_first=day_first if evident is None else evident)
+    days = dates.settle(day_first=reading.day_first)
+    return reading, Values(_comparison_texts(mapping, texts), days)
+
+
+def _type_numbers(mapping: FieldMapping, texts: Sequence[str]) -> tuple[Reading, Values]:
+    style = infer_style(texts)
+    numbers = read_numbers(texts, style.own_decimal_marks)
+    reading = Reading(Kind.NUMBER, number_style=style)
+    return reading, Values(_comparison_texts(mapping, texts), numbers)
+
+
+def _type_exact(mapping: ExactMapping, texts: Sequence[str]) -> tuple[Reading, Values]:
+    """Compare by date or number when every text of the column is one, else as text."""
+    if texts and np.isfinite(read_dates(texts[:1]).settle(day_first=True)).all():
+        reading, values = _type_dates(mapping, texts, read_dates(texts), day_first=True)
+        if np.isfinite(values.numbers).all():
+            return reading, values
+    if texts and not any(map(_is_identifier, texts)):
+        reading, values = _type_numbers(mapping, texts)
+        if np.isfinite(values.numbers).all():
+            return reading, values
+    return Reading(Kind.TEXT), _type_texts(mapping, texts)
+
+
+def _is_identifier(text: str) -> bool:
+    return bool(_LEADING_ZERO.match(text)) or sum(map(str.isdecimal, text)) > _MOST_DIGITS
+
+
+def _comparison_texts(mapping: FieldMapping, texts: Sequence[str]) -> NDArray[np.object_]:
+    compared = np.empty(len(texts), dtype=object)
+    match mapping:
+        case FuzzyMapping(scorer=Scorer.TOKEN_SORT):
+            compared[:] = [sort_tokens(normalize(text)) for text in texts]
+        case FuzzyMapping():
+            compared[:] = [normalize(text) for text in texts]
+        case ExactMapping(verbatim=True):
+            compared[:] = texts
+        case ExactMapping(case_sensitive=True):
+            compared[:] = [squash_keeping_case(text) for text in texts]
+        case ExactMapping():
+            compared[:] = [squash(text) for text in texts]
+        case DateRangeMapping() | NumericRangeMapping():
+            compared[:] = ""
+        case _:
+            assert_never(mapping)
+    return compared

@@ -1,0 +1,107 @@
+"""Which form of a text do comparisons look at, so that spelling habits do not count?"""
+
+import unicodedata
+from collections.abc import Callable
+
+from service.matching.legal_forms import drop_legal_forms
+
+# Letters that Unicode does not decompose although most readers write them plain.
+_PLAIN_LETTERS = {
+    "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "đ": "d", "ø": "o", "ł": "l", "ı": "i",  # noqa: RUF001
+    "ħ": "h", "ŧ": "t", "ŋ": "n", "ĸ": "k", "ẞ": "SS", "Æ": "AE", "Œ": "OE", "Þ": "TH", "Ð": "D",
+    "Đ": "D", "Ø": "O", "Ł": "L", "Ħ": "H", "Ŧ": "T", "Ŋ": "N",
+}  # fmt: skip
+
+# Marks that are accents and go (Latin, Greek, Cyrillic, Hebrew and Arabic points, tatweel). The
+# vowel signs of Indic and Thai scripts are marks as well, but letters to their readers: they stay.
+_ACCENT_RANGES = (
+    (0x0300, 0x036F), (0x0591, 0x05C7), (0x0610, 0x061A), (0x0640, 0x0640), (0x064B, 0x065F),
+    (0x0670, 0x0670), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F),
+)  # fmt: skip
+
+
+def normalize(text: str) -> str:
+    """Return folded words joined by single spaces, without company legal forms.
+
+    A text of signs only ("***") is returned folded and trimmed: it is a value too, and only blank
+    text becomes empty. Applying this twice gives what applying it once gives.
+    """
+    folded = _fold(text)
+    words = folded.translate(_WORDS).split() or folded.split()
+    return " ".join(drop_legal_forms(words)) or text.strip()
+
+
+def split_words(text: str) -> list[str]:
+    """Return the folded words of a text, legal forms included."""
+    return _fold(text).translate(_WORDS).split()
+
+
+def sort_tokens(normalized: str) -> str:
+    """Return the words in order of code points: the text that the `token_sort` scorer compares."""
+    return " ".join(sorted(normalized.split()))
+
+
+def squash(text: str) -> str:
+    """Return the folded letters and digits alone; a text of signs only keeps its signs."""
+    folded = _fold(text)
+    return folded.translate(_SQUASHED) or "".join(folded.split()) or text.strip()
+
+
+def squash_keeping_case(text: str) -> str:
+    """Return what `squash` returns, with capitals kept."""
+    plain = unicodedata.normalize("NFC", _strip_accents(text))
+    return plain.translate(_SQUASHED) or "".join(plain.split()) or text.strip()
+
+
+def _fold(text: str) -> str:
+    """Fold case, accents, ligatures and width: NFKD, accents dropped, recomposed (NFC)."""
+    if text.isascii():
+        return text.lower()
+    # Folding case yields letters that decompose, and decomposing yields capitals.
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return unicodedata.normalize("NFC", _strip_accents(decomposed).casefold())
+
+
+def _strip_accents(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).translate(_PLAIN)
+
+
+class _CharacterTable(dict[int, str]):
+    """A table for `str.translate` that asks its rule once for each character it meets."""
+
+    def __init__(self, rule: Callable[[str], str]) -> None:
+        """Start empty; `rule` gives the replacement of one character."""
+        super().__init__()
+        self._rule = rule
+
+    def __missing__(self, code: int) -> str:
+        """Work out and keep the replacement of the character."""
+        replacement = self[code] = self._rule(chr(code))
+        return replacement
+
+
+def _plain_letter(character: str) -> str:
+    if any(first <= ord(character) <= last for first, last in _ACCENT_RANGES):
+        return ""
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    return _PLAIN_LETTERS.get(character, character)
+
+
+def _is_of_word(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character).startswith("M")
+
+
+def _word_character(character: str) -> str:
+    if character in "&+":
+        return " and "
+    return character if _is_of_word(character) else " "
+
+
+def _squashed_character(character: str) -> str:
+    return character if _is_of_word(character) else ""
+
+
+_PLAIN = _CharacterTable(_plain_letter)
+_WORDS = _CharacterTable(_word_character)
+_SQUASHED = _CharacterTable(_squashed_character)
