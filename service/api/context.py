@@ -7,6 +7,7 @@ from starlette.requests import Request
 from service.api.limits import Limits
 from service.domain.api_keys import Scope
 from service.domain.identifiers import ApiKeyId, WorkspaceId
+from service.engine.hub import Hub
 from service.engine.signals import Signals
 from service.store.database import Database
 
@@ -17,6 +18,7 @@ class Services:
 
     database: Database
     signals: Signals
+    hub: Hub
     limits: Limits = field(default_factory=Limits)
 
 

@@ -20,3 +20,12 @@ class Document:
     fields: Mapping[str, FieldValue]
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunDocument:
+    """A document of a run; `fields` is its JSON text, None when it was deleted meanwhile."""
+
+    id: DocumentId
+    filename: str | None
+    fields: str | None

@@ -23,7 +23,10 @@ RETRY_SECONDS = 0.5
 # How long a lost notice can go unnoticed.
 SLOW_POLL_SECONDS = 2.0
 
+# A run waits to be claimed.
 QUEUE = "queue"
+# A lease may have ended, since a run was cancelled.
+LEASES = "leases"
 
 
 def run_topic(run_id: RunId) -> str:

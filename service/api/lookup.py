@@ -1,0 +1,19 @@
+"""Which run does a path name?"""
+
+from starlette.requests import Request
+
+from service.api import parameters
+from service.api.context import Caller, services
+from service.domain.identifiers import RunId
+from service.domain.runs import Run
+from service.store import runs
+
+
+async def find_run(request: Request, caller: Caller) -> Run:
+    """Return the run named in the path; raises NotFoundError, also for another workspace's."""
+    run_id = RunId(parameters.path_id(request, "run_id", "run"))
+    async with services(request).database.connection() as connection:
+        run = await runs.fetch(connection, caller.workspace_id, run_id)
+    if run is None:
+        raise parameters.not_found("run", run_id)
+    return run

@@ -1,0 +1,159 @@
+"""How does a client read a run's results, and say what a person thinks of one?"""
+
+import json
+from typing import Annotated
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api import conditions, filters, limits, pagination, parameters, replies
+from service.api.context import Caller, services
+from service.api.lookup import find_run
+from service.api.pagination import Asked
+from service.api.wire import WireModel, invalid, listed, parse
+from service.domain import representation
+from service.domain.errors import ConflictError, PreconditionFailedError, Problem
+from service.domain.identifiers import (
+    CLIENT_ID_MAX_LENGTH,
+    DocumentId,
+    ReferenceRowId,
+    ResultId,
+)
+from service.domain.results import MatchResult, ResolvedBy, ReviewStatus
+from service.domain.runs import Run
+from service.engine.signals import run_topic, workspace_topic
+from service.store import results
+from service.store.results import Position, ResultFilter, Review, Sort
+
+FILTERS = (
+    "status",
+    "matched",
+    "min_confidence",
+    "max_confidence",
+    "resolved_by",
+    "document_id",
+    "sort",
+)
+RESULT_LIST = pagination.Listing(key=tuple[float, str], filters=FILTERS)
+MAX_NOTES_LENGTH = 10_000
+
+
+class ReviewRequest(WireModel):
+    """What a person says of a result."""
+
+    status: Annotated[ReviewStatus, Field(strict=False)]
+    notes: Annotated[str | None, Field(max_length=MAX_NOTES_LENGTH)] = None
+    matched_reference_row_id: Annotated[
+        str | None, Field(min_length=1, max_length=CLIENT_ID_MAX_LENGTH)
+    ] = None
+
+
+async def list_results(request: Request, caller: Caller) -> Response:
+    """List a run's results, most confident first or in document order."""
+    asked = pagination.read(request, RESULT_LIST)
+    sort = filters.one_of(asked.filters, "sort", Sort) or Sort.CONFIDENCE
+    wanted = _filter(asked)
+    after = None if asked.after is None else Position(asked.after[0], DocumentId(asked.after[1]))
+    run = await find_run(request, caller)
+    async with services(request).database.connection() as connection:
+        total = asked.total
+        if total is None:
+            total = await results.count(connection, run.id, wanted)
+        page = await results.page(connection, run.id, wanted, sort, after, asked.limit + 1)
+    return pagination.reply(
+        request,
+        asked,
+        pagination.Found(page, total),
+        write_result,
+        lambda result: (result.confidence, result.document_id),
+    )
+
+
+async def get_result(request: Request, caller: Caller) -> Response:
+    """Show one result."""
+    parameters.query(request, ())
+    result = await _find_result(request, await find_run(request, caller))
+    etag = conditions.version_tag(result.version)
+    if conditions.is_known(request, etag):
+        return replies.not_modified(etag)
+    return replies.reply(write_result(result), headers={"ETag": etag})
+
+
+async def review_result(request: Request, caller: Caller) -> Response:
+    """Record a person's verdict on one result; it may be repeated and taken back."""
+    parameters.query(request, ())
+    service = services(request)
+    body = parse(ReviewRequest, await limits.read_json(request, service.limits.json_bytes))
+    run = await find_run(request, caller)
+    result = await _find_result(request, run)
+    _check_open_for_review(run)
+    _check_choice(body, result)
+    conditions.check_if_match(request, conditions.version_tag(result.version))
+    choice = body.matched_reference_row_id
+    verdict = Review(
+        status=body.status,
+        notes=body.notes,
+        choice=None if choice is None else ReferenceRowId(choice),
+        reviewer=caller.key_name,
+        if_version=result.version if "if-match" in request.headers else None,
+    )
+    async with service.database.transaction() as connection:
+        reviewed = await results.review(connection, run, result.id, verdict)
+    if reviewed is None:
+        raise PreconditionFailedError("Someone else reviewed this result just now: read it again.")
+    service.signals.notify(run_topic(run.id), workspace_topic(run.workspace_id))
+    etag = conditions.version_tag(reviewed.version)
+    return replies.reply(write_result(reviewed), headers={"ETag": etag})
+
+
+def write_result(result: MatchResult) -> dict[str, replies.Json]:
+    """Write a result as JSON; evidence and candidates go out as the text that is stored."""
+    return {
+        **representation.result(result),
+        "evidence": replies.stored_json(result.evidence),
+        "candidates": replies.stored_json(result.candidates),
+    }
+
+
+def _filter(asked: Asked[tuple[float, str]]) -> ResultFilter:
+    values = asked.filters
+    document_id = values.get("document_id")
+    return ResultFilter(
+        status=filters.one_of(values, "status", ReviewStatus),
+        matched=filters.truth(values, "matched"),
+        min_confidence=filters.share(values, "min_confidence"),
+        max_confidence=filters.share(values, "max_confidence"),
+        resolved_by=filters.one_of(values, "resolved_by", ResolvedBy),
+        document_id=None if document_id is None else DocumentId(document_id),
+    )
+
+
+def _check_open_for_review(run: Run) -> None:
+    if run.dry_run:
+        raise ConflictError("This was a dry run: its results cannot be reviewed.")
+    if not run.status.is_terminal:
+        raise ConflictError(f"The run is {run.status}: its results can be reviewed once it ended.")
+
+
+def _check_choice(body: ReviewRequest, result: MatchResult) -> None:
+    choice = body.matched_reference_row_id
+    if choice is None:
+        return
+    if body.status is not ReviewStatus.APPROVED:
+        message = "Another candidate can be chosen only together with the status `approved`."
+        raise invalid((Problem("invalid_value", message, "/matched_reference_row_id"),))
+    offered = [candidate["reference_row_id"] for candidate in json.loads(result.candidates)]
+    if choice not in offered:
+        known = f"Its candidates are {listed(offered)}." if offered else "It has no candidates."
+        message = f"The row `{choice}` is no candidate of this result. {known}"
+        raise invalid((Problem("invalid_value", message, "/matched_reference_row_id"),))
+
+
+async def _find_result(request: Request, run: Run) -> MatchResult:
+    result_id = ResultId(parameters.path_id(request, "result_id", "result"))
+    async with services(request).database.connection() as connection:
+        result = await results.fetch(connection, run.id, result_id)
+    if result is None:
+        raise parameters.not_found("result", result_id)
+    return result

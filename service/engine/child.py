@@ -1,0 +1,67 @@
+"""What does a process of the pool do? It answers one call after another, until its parent is gone.
+
+Run as `python -m service.engine.child PARENT_PID MODULE …`. Calls come on standard input and
+answers go to standard output, each as a length (8 bytes, big endian) and that many bytes of
+pickle. The modules named are imported at once, so that the first call does not wait for them.
+"""
+
+import ctypes
+import importlib
+import os
+import pickle
+import signal
+import struct
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import BinaryIO
+
+LENGTH = struct.Struct(">Q")
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The answer to a call that raised: the error's type and text, and its traceback."""
+
+    error: str
+    trace: str
+
+
+def main(arguments: list[str]) -> None:
+    """Answer calls until standard input ends."""
+    die_with(int(arguments[0]))
+    # Ctrl-C in a terminal reaches the whole group: the parent decides what happens then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    calls, answers = _claim_streams()
+    for module in arguments[1:]:
+        importlib.import_module(module)
+    while (header := calls.read(LENGTH.size)) and len(header) == LENGTH.size:
+        # Written by our own parent over a private pipe.
+        function, job = pickle.loads(calls.read(LENGTH.unpack(header)[0]))  # noqa: S301
+        try:
+            answer = function(job)
+        except Exception as error:  # noqa: BLE001 - the edge of one call: the parent gets to know
+            answer = Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
+        body = pickle.dumps(answer, protocol=5)
+        answers.write(LENGTH.pack(len(body)) + body)
+        answers.flush()
+
+
+def die_with(parent_pid: int) -> None:
+    """Ask the kernel to kill this process when its parent ends; elsewhere the input's end does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent_pid:
+            sys.exit(0)
+
+
+def _claim_streams() -> tuple[BinaryIO, BinaryIO]:
+    # A stray print of a library must not land between two answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return sys.stdin.buffer, answers
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,184 @@
+"""What does a worker process do with a chunk of documents? Match them, and write their results.
+
+Runs in the processes of the pool: no event loop, no database. The results leave as COPY text,
+so that the service's loop only passes bytes on.
+"""
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+
+from service.domain.configs import MatchingRules
+from service.domain.documents import FieldValue, RunDocument
+from service.domain.identifiers import DocumentId, ReferenceRowId, RunId, new_id
+from service.domain.results import Candidate, DocumentMatch, FieldEvidence
+from service.domain.runs import CONFIDENCE_UNITS, RunWarning
+from service.matching.index import ReferenceIndex, build
+from service.matching.match import match_documents
+from service.store.copy_text import CopyValue, encode_rows
+
+# Indexes kept ready in each process; the next run over the same data begins at once.
+INDEXES_KEPT = 2
+
+DELETED = "The document was deleted before it was matched."
+
+_encoder = msgspec.json.Encoder()
+_row_decoder = msgspec.json.Decoder(tuple[str, list[str | None]])
+_fields_decoder = msgspec.json.Decoder(dict[str, FieldValue])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkJob:
+    """Documents to match against the reference version whose rows lie in `reference_path`.
+
+    `columns` name the values of a row. The run's first chunk (`is_first`) also reports what the
+    reference data has that cannot be read.
+    """
+
+    run_id: RunId
+    reference_path: str
+    columns: tuple[str, ...]
+    rules: MatchingRules
+    is_first: bool
+    documents: tuple[RunDocument, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkOutcome:
+    """The results of a chunk as COPY text (`store.results.COPY_COLUMNS`), and their counters.
+
+    `confidence_sum` is in ten-thousandths over the matched; `seconds` is the time of matching
+    alone, without loading the reference data.
+    """
+
+    processed: int
+    matched: int
+    confidence_sum: int
+    rows: bytes
+    warnings: tuple[RunWarning, ...]
+    seconds: float
+
+
+def match_chunk(job: ChunkJob) -> ChunkOutcome:
+    """Match the documents of a job; one result each, in their order."""
+    index = load_index(job.reference_path, job.columns, job.rules)
+    began = time.perf_counter()
+    present = [document for document in job.documents if document.fields is not None]
+    fields = [_fields_decoder.decode(document.fields or "{}") for document in present]
+    found = dict(
+        zip(
+            (document.id for document in present),
+            match_documents(index, job.rules, fields),
+            strict=True,
+        )
+    )
+    verdicts = [_judge(job.rules, document, found.get(document.id)) for document in job.documents]
+    matched = [verdict for verdict in verdicts if verdict.row_id is not None]
+    return ChunkOutcome(
+        processed=len(verdicts),
+        matched=len(matched),
+        confidence_sum=sum(round(each.confidence * CONFIDENCE_UNITS) for each in matched),
+        rows=encode_rows(_row(job.run_id, verdict) for verdict in verdicts),
+        warnings=(*_reference_warnings(job, index), *_document_warnings(job, found)),
+        seconds=time.perf_counter() - began,
+    )
+
+
+@lru_cache(maxsize=INDEXES_KEPT)
+def load_index(path: str, columns: tuple[str, ...], rules: MatchingRules) -> ReferenceIndex:
+    """Build the index of the rows in a file of `engine/datasets.py` for the rules' mappings."""
+    wanted = {mapping.target for mapping in rules.field_mappings}
+    places = [(place, name) for place, name in enumerate(columns) if name in wanted]
+    row_ids: list[ReferenceRowId] = []
+    values: dict[str, list[str | None]] = {name: [] for _, name in places}
+    with open(path, "rb") as lines:  # noqa: PTH123 - read by workers only, a path is a string here
+        for line in lines:
+            row_id, row = _row_decoder.decode(line)
+            row_ids.append(ReferenceRowId(row_id))
+            for place, name in places:
+                # Rows from before a column was added are shorter.
+                values[name].append(row[place] if place < len(row) else None)
+    return build(rules, row_ids, values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What becomes of one document."""
+
+    document: RunDocument
+    candidates: tuple[Candidate, ...]
+    row_id: ReferenceRowId | None
+    confidence: float
+    error: str | None
+
+
+def _judge(rules: MatchingRules, document: RunDocument, found: DocumentMatch | None) -> _Verdict:
+    if found is None:
+        return _Verdict(document, (), None, 0.0, DELETED)
+    if not found.candidates:
+        return _Verdict(document, (), None, 0.0, None)
+    best = found.candidates[0]
+    is_match = best.confidence >= rules.threshold
+    row_id = best.reference_row_id if is_match else None
+    return _Verdict(document, found.candidates, row_id, best.confidence, None)
+
+
+def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue, ...]:
+    best = verdict.candidates[0].evidence if verdict.candidates else ()
+    return (
+        run_id,
+        verdict.document.id,
+        new_id(),
+        verdict.document.filename,
+        verdict.row_id,
+        verdict.row_id,
+        verdict.confidence,
+        verdict.confidence,
+        _encoder.encode(_evidence(best)).decode(),
+        _encoder.encode([_candidate(each) for each in verdict.candidates]).decode(),
+        verdict.error,
+    )
+
+
+def _candidate(candidate: Candidate) -> dict[str, object]:
+    return {
+        "reference_row_id": candidate.reference_row_id,
+        "confidence": candidate.confidence,
+        "evidence": _evidence(candidate.evidence),
+    }
+
+
+def _evidence(fields: tuple[FieldEvidence, ...]) -> dict[str, dict[str, object]]:
+    return {
+        field.key: {
+            "strategy": field.strategy,
+            "score": field.score,
+            "weight": field.weight,
+            "document_value": field.document_value,
+            "reference_value": field.reference_value,
+        }
+        for field in fields
+    }
+
+
+def _reference_warnings(job: ChunkJob, index: ReferenceIndex) -> list[RunWarning]:
+    if not job.is_first:
+        return []
+    return [
+        RunWarning("unreadable_reference_value", each.count, f"{each.target}: {each.sample}")
+        for each in index.unreadable
+    ]
+
+
+def _document_warnings(job: ChunkJob, found: dict[DocumentId, DocumentMatch]) -> list[RunWarning]:
+    warnings = [
+        RunWarning("unreadable_document_value", 1, f"{each.source}: {each.value} ({document_id})")
+        for document_id, match in found.items()
+        for each in match.unreadable
+    ]
+    deleted = [document.id for document in job.documents if document.fields is None]
+    if deleted:
+        warnings.append(RunWarning("deleted_document", len(deleted), deleted[0]))
+    return warnings

@@ -1,0 +1,172 @@
+"""How is one run carried out, from where it stands to its end?
+
+begin ─► load ─► match ─► complete      each step commits what it did; an heir begins at the
+                                        last committed document and writes nothing twice
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.domain.configs import TargetType
+from service.domain.documents import RunDocument
+from service.domain.errors import MatchingFailedError
+from service.domain.reference import ReferenceDataStatus
+from service.domain.runs import MAX_ATTEMPTS_WITHOUT_PROGRESS, Phase, Run, RunStatus
+from service.engine.chunks import ChunkJob, ChunkOutcome, match_chunk
+from service.engine.datasets import ReferenceFiles
+from service.engine.executors import Executor
+from service.engine.progress import COMMIT_INTERVAL_SECONDS, Progress
+from service.engine.signals import Signals
+from service.store import configs, reference, run_documents, run_lifecycle
+from service.store.database import Connection, Database
+from service.store.leases import Claim
+from service.store.run_lifecycle import DocumentFilter, FrozenInputs
+
+# A chunk should take about this long: short enough for live progress and a quick stop, long
+# enough that handing it over costs nothing.
+CHUNK_TARGET_SECONDS = 0.25
+FIRST_CHUNK_SIZE = 32
+MAX_CHUNK_SIZE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What carrying out runs takes; shared by all runs of the process."""
+
+    database: Database
+    signals: Signals
+    executor: Executor
+    files: ReferenceFiles
+
+
+async def execute(tools: Tools, claim: Claim) -> None:
+    """Carry out a claimed run to its end.
+
+    Raises (in a group) MatchingFailedError when the run cannot be carried out, LeaseLostError
+    when it is no longer ours, UnavailableError when the database is away.
+    """
+    _check_attempts(claim.run)
+    begun = await _begin(tools.database, claim)
+    progress = Progress(tools.database, tools.signals, claim.lease, begun.run)
+    progress.took(begun.run)
+    async with asyncio.TaskGroup() as tasks:
+        alive = tasks.create_task(progress.say_alive())
+        path = await tools.files.provide(begun.inputs.reference)
+        await progress.enter(Phase.MATCHING)
+        await _match(tools, progress, begun.inputs, path)
+        alive.cancel()
+    async with tools.database.transaction() as connection:
+        completed = await run_lifecycle.complete(connection, claim.lease)
+    progress.took(completed)
+
+
+def _check_attempts(run: Run) -> None:
+    if run.attempts_without_progress > MAX_ATTEMPTS_WITHOUT_PROGRESS:
+        raise MatchingFailedError(
+            f"The run was begun {MAX_ATTEMPTS_WITHOUT_PROGRESS} times and each time its worker "
+            "died before any document was done: look at the service's log, then run it again."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    run: Run
+    inputs: FrozenInputs
+
+
+async def _begin(database: Database, claim: Claim) -> _Begun:
+    """Freeze the inputs of a queued run, or find those of one begun before."""
+    run = claim.run
+    async with database.transaction() as connection:
+        if run.status is not RunStatus.QUEUED:
+            return _Begun(run, await _frozen_inputs(connection, run))
+        config = await configs.fetch(connection, run.workspace_id, run.matching_config_id)
+        if config is None:
+            raise MatchingFailedError("The matching config was deleted before the run started.")
+        data = await reference.fetch(connection, run.workspace_id, run.reference_data_id)
+        if data is None or data.status is not ReferenceDataStatus.READY:
+            raise MatchingFailedError(
+                "The reference data was deleted before the run started: upload it again and make "
+                "a config for it."
+            )
+        only = None
+        if config.target.type is TargetType.DOCUMENT_FILTER and run.document_ids is None:
+            only = DocumentFilter(config.target.field or "", config.target.equals or "")
+        inputs = FrozenInputs(config.rules, config.version, data.current)
+        return _Begun(await run_lifecycle.start(connection, claim.lease, run, inputs, only), inputs)
+
+
+async def _frozen_inputs(connection: Connection, run: Run) -> FrozenInputs:
+    version = await reference.fetch_version(
+        connection,
+        run.workspace_id,
+        run.reference_data_id,
+        run.reference_data_version or 0,
+    )
+    if version is None:
+        raise MatchingFailedError("The reference data was deleted while the run was under way.")
+    rules = await run_lifecycle.fetch_rules(connection, run)
+    return FrozenInputs(rules, run.config_version or 0, version)
+
+
+class _Pace:
+    """How many documents make a chunk, from how long the last ones took."""
+
+    def __init__(self) -> None:
+        self.size = FIRST_CHUNK_SIZE
+
+    def learn(self, outcome: ChunkOutcome) -> None:
+        fitting = outcome.processed * CHUNK_TARGET_SECONDS / max(outcome.seconds, 1e-6)
+        # Grow step by step: a first chunk of easy documents says little.
+        self.size = max(1, min(int(fitting), self.size * 2, MAX_CHUNK_SIZE))
+
+
+async def _match(
+    tools: Tools, progress: Progress, inputs: FrozenInputs, reference_path: Path
+) -> None:
+    """Match what is left of the run, committing what is ready every quarter of a second."""
+    pace = _Pace()
+    jobs = _jobs(tools.database, progress.run, inputs, reference_path, pace)
+    ready: list[ChunkOutcome] = []
+    due = time.monotonic()
+    async for outcome in tools.executor.run(match_chunk, jobs):
+        pace.learn(outcome)
+        ready.append(outcome)
+        if time.monotonic() >= due:
+            await progress.commit(ready)
+            ready = []
+            due = time.monotonic() + COMMIT_INTERVAL_SECONDS
+    if ready:
+        await progress.commit(ready)
+
+
+async def _jobs(
+    database: Database, run: Run, inputs: FrozenInputs, reference_path: Path, pace: _Pace
+) -> AsyncIterator[ChunkJob]:
+    """Read the run's documents chunk by chunk, from the first that has no result yet."""
+    position, total = run.rows_processed or 0, run.rows_total or 0
+    while position < total:
+        async with database.connection() as connection:
+            documents = await run_documents.fetch_range(connection, run, position, pace.size)
+        yield _job(run, inputs, reference_path, position, documents)
+        position += len(documents)
+
+
+def _job(
+    run: Run,
+    inputs: FrozenInputs,
+    reference_path: Path,
+    position: int,
+    documents: tuple[RunDocument, ...],
+) -> ChunkJob:
+    return ChunkJob(
+        run_id=run.id,
+        reference_path=str(reference_path),
+        columns=tuple(column.name for column in inputs.reference.columns),
+        rules=inputs.rules,
+        is_first=position == 0,
+        documents=documents,
+    )

@@ -1,0 +1,197 @@
+"""Where is matching computed? In a pool of processes beside the event loop, never on it.
+
+run() ─► queue ─► keeper ⇄ child process      one keeper task owns one child: it starts it,
+     ◄─ outcomes ─┘                           feeds it, and replaces it when it dies
+"""
+
+import asyncio
+import os
+import pickle
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import structlog
+
+from service.domain.errors import MatchingFailedError
+from service.engine.child import LENGTH, Failure
+
+log = structlog.get_logger()
+
+Job = TypeVar("Job")
+Outcome = TypeVar("Outcome")
+
+# Calls submitted ahead per process: enough that none idles while results are written.
+WINDOW_PER_PROCESS = 3
+# How often a call may lose its process before its run is given up.
+MAX_DEATHS = 3
+CALL_LIMIT_SECONDS = 900.0
+STOP_LIMIT_SECONDS = 2.0
+PIPE_BUFFER_BYTES = 1 << 20
+
+
+class Executor(Protocol):
+    """Something that computes jobs elsewhere."""
+
+    @property
+    def size(self) -> int:
+        """How many jobs are computed at once."""
+
+    def run(
+        self, function: Callable[[Job], Outcome], jobs: AsyncIterator[Job]
+    ) -> AsyncIterator[Outcome]:
+        """Compute the jobs, yielding outcomes in the order of the jobs.
+
+        Jobs are drawn a bounded window ahead. Raises MatchingFailedError when a job fails or
+        repeatedly loses its process; other runs on the executor go on undisturbed.
+        """
+
+
+class _ChildDiedError(Exception):
+    """The process that computed a call ended before it answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    body: bytes
+    answer: asyncio.Future[object]
+
+
+class LocalPool:
+    """A fixed number of processes on this machine; use `local_pool`."""
+
+    def __init__(self, size: int, preload: tuple[str, ...]) -> None:
+        """Prepare for `size` processes that import the modules `preload` when they start."""
+        self.size = size
+        self._preload = preload
+        self._calls: asyncio.Queue[_Call] = asyncio.Queue()
+
+    async def run(
+        self, function: Callable[[Job], Outcome], jobs: AsyncIterator[Job]
+    ) -> AsyncIterator[Outcome]:
+        """Compute the jobs here; see `Executor.run`."""
+        window: deque[_Call] = deque()
+        try:
+            more = True
+            while more or window:
+                while more and len(window) < self.size * WINDOW_PER_PROCESS:
+                    try:
+                        job = await anext(jobs)
+                    except StopAsyncIteration:
+                        more = False
+                    else:
+                        window.append(self._submit(pickle.dumps((function, job), protocol=5)))
+                if window:
+                    outcome: Outcome = await self._answer(window)  # type: ignore[assignment]
+                    yield outcome
+        finally:
+            for call in window:
+                call.answer.cancel()
+
+    def _submit(self, body: bytes) -> _Call:
+        call = _Call(body, asyncio.get_running_loop().create_future())
+        self._calls.put_nowait(call)
+        return call
+
+    async def _answer(self, window: deque[_Call]) -> object:
+        for _ in range(MAX_DEATHS):
+            try:
+                outcome = await window[0].answer
+            except _ChildDiedError:
+                window[0] = self._submit(window[0].body)
+                continue
+            window.popleft()
+            if isinstance(outcome, Failure):
+                log.error("call_failed", action="match", error=outcome.error, trace=outcome.trace)
+                raise MatchingFailedError(
+                    f"Matching failed on an unexpected error ({outcome.error}): "
+                    "please report it; the service's log has the details."
+                )
+            return outcome
+        raise MatchingFailedError(
+            f"The process that matched a group of documents died {MAX_DEATHS} times: "
+            "look for a document of unusual size, or give the machine more memory."
+        )
+
+    async def keep(self) -> None:
+        """Own one child process: start it, feed it calls, replace it when it dies."""
+        while True:
+            async with self._child() as child:
+                try:
+                    while True:
+                        await self._feed(child)
+                except _ChildDiedError:
+                    log.warning("pool_process_died", action="replace", pid=child.pid)
+
+    async def _feed(self, child: asyncio.subprocess.Process) -> None:
+        call = await self._calls.get()
+        if call.answer.cancelled():
+            return
+        try:
+            async with asyncio.timeout(CALL_LIMIT_SECONDS):
+                outcome = await _exchange(child, call.body)
+        except (EOFError, OSError, TimeoutError) as error:
+            died = _ChildDiedError(f"process {child.pid}: {type(error).__name__}")
+            if not call.answer.done():
+                call.answer.set_exception(died)
+            raise died from error
+        if not call.answer.done():
+            call.answer.set_result(outcome)
+
+    @asynccontextmanager
+    async def _child(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "service.engine.child",
+            str(os.getpid()),
+            *self._preload,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=PIPE_BUFFER_BYTES,
+        )
+        try:
+            yield child
+        finally:
+            await asyncio.shield(_stop(child))
+
+
+@asynccontextmanager
+async def local_pool(size: int, preload: tuple[str, ...] = ()) -> AsyncIterator[LocalPool]:
+    """Run a pool of `size` processes as long as the block lasts."""
+    pool = LocalPool(size, preload)
+    async with asyncio.TaskGroup() as tasks:
+        keepers = [tasks.create_task(pool.keep()) for _ in range(size)]
+        try:
+            yield pool
+        finally:
+            for keeper in keepers:
+                keeper.cancel()
+
+
+async def _exchange(child: asyncio.subprocess.Process, body: bytes) -> object:
+    if child.stdin is None or child.stdout is None:
+        raise EOFError("The process has no pipes.")
+    child.stdin.writelines((LENGTH.pack(len(body)), body))
+    await child.stdin.drain()
+    header = await child.stdout.readexactly(LENGTH.size)
+    # Written by our own child over a private pipe.
+    return pickle.loads(  # noqa: S301
+        await child.stdout.readexactly(LENGTH.unpack(header)[0])
+    )
+
+
+async def _stop(child: asyncio.subprocess.Process) -> None:
+    """End the child: idle ones leave at the end of their input, others are killed."""
+    if child.stdin is not None:
+        child.stdin.close()
+    try:
+        async with asyncio.timeout(STOP_LIMIT_SECONDS):
+            await child.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()

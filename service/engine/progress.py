@@ -1,0 +1,99 @@
+"""How are outcomes written and told? Results, counters and one event, in one transaction."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from service.domain.runs import Lease, Phase, Run, RunWarning
+from service.engine.chunks import ChunkOutcome
+from service.engine.signals import Signals, run_topic, workspace_topic
+from service.store import results, run_lifecycle
+from service.store.database import Database
+
+# What is finished within this time is one transaction and one event.
+COMMIT_INTERVAL_SECONDS = 0.25
+# While a run is alive an event is written at least this often (API: 5 seconds).
+ALIVE_INTERVAL_SECONDS = 4.0
+
+
+class Progress:
+    """Where a run stands, and the only writer of it while the lease lasts."""
+
+    def __init__(self, database: Database, signals: Signals, lease: Lease, run: Run) -> None:
+        """Go on from `run`, whose lease the caller holds."""
+        self.run = run
+        self._database = database
+        self._signals = signals
+        self._lease = lease
+        self._matching_since: float | None = None
+        self._matched_here = 0
+        self._told_at = time.monotonic()
+        # The keep-alive must not tell old totals after new ones.
+        self._turn = asyncio.Lock()
+
+    @property
+    def seconds_since_told(self) -> float:
+        """How long ago the last event was written."""
+        return time.monotonic() - self._told_at
+
+    def took(self, run: Run) -> None:
+        """Go on from a state that was just committed, and wake whoever follows the run."""
+        self.run = run
+        self._told_at = time.monotonic()
+        self._signals.notify(run_topic(run.id), workspace_topic(run.workspace_id))
+
+    async def enter(self, phase: Phase) -> None:
+        """Say what the run is busy with now."""
+        async with self._turn:
+            await self._enter(phase)
+
+    async def commit(self, outcomes: Sequence[ChunkOutcome]) -> None:
+        """Write the outcomes, which continue where the last commit ended.
+
+        Raises LeaseLostError, with nothing written, when the run is no longer ours.
+        """
+        now = time.monotonic()
+        if self._matching_since is None:
+            # Loading the reference data is not part of the rate.
+            self._matching_since = now - outcomes[0].seconds
+        self._matched_here += sum(outcome.processed for outcome in outcomes)
+        step = run_lifecycle.Advance(
+            processed=sum(outcome.processed for outcome in outcomes),
+            matched=sum(outcome.matched for outcome in outcomes),
+            confidence_sum=sum(outcome.confidence_sum for outcome in outcomes),
+            rows_per_second=round(self._matched_here / max(now - self._matching_since, 0.001), 1),
+            warnings=merge_warnings(
+                [*self.run.warnings, *(w for outcome in outcomes for w in outcome.warnings)]
+            ),
+        )
+        async with self._turn:
+            async with self._database.transaction() as connection:
+                await results.copy(connection, [outcome.rows for outcome in outcomes])
+                advanced = await run_lifecycle.advance(connection, self._lease, step)
+            self.took(advanced)
+
+    async def say_alive(self) -> None:
+        """Write an event whenever the run has been silent for some seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(max(ALIVE_INTERVAL_SECONDS - self.seconds_since_told, 0.1))
+            async with self._turn:
+                if self.seconds_since_told >= ALIVE_INTERVAL_SECONDS:
+                    await self._enter(self.run.phase)
+
+    async def _enter(self, phase: Phase) -> None:
+        async with self._database.transaction() as connection:
+            entered = await run_lifecycle.enter_phase(connection, self._lease, phase)
+        self.took(entered)
+
+
+def merge_warnings(warnings: Sequence[RunWarning]) -> tuple[RunWarning, ...]:
+    """Add up warnings of the same code, keeping the first sample, in order of first appearance."""
+    merged: dict[str, RunWarning] = {}
+    for warning in warnings:
+        first = merged.get(warning.code)
+        merged[warning.code] = (
+            RunWarning(warning.code, first.count + warning.count, first.sample)
+            if first
+            else warning
+        )
+    return tuple(merged.values())

@@ -1,0 +1,161 @@
+"""Which runs does this process carry out? It claims what waits, keeps its leases alive, lets go.
+
+queue notice ─► claim ─► work ─► (completed | failed)
+lease notice ─► renew ─► a run missing from the answer was cancelled or taken: its work stops
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+
+from service.domain.errors import LeaseLostError, MatchingFailedError, UnavailableError
+from service.domain.identifiers import RunId, WorkerId, new_id
+from service.domain.runs import Lease
+from service.engine.execute import Tools, execute
+from service.engine.signals import LEASES, QUEUE, run_topic, workspace_topic
+from service.store import leases, run_lifecycle
+from service.store.leases import Claim
+
+log = structlog.get_logger()
+
+RETRY_SECONDS = 1.0
+LET_GO_SECONDS = 3.0
+
+_UNEXPECTED = "Matching failed on an unexpected error: please report it; the log has the details."
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How many runs at once, and for how long a lease lasts without a heartbeat."""
+
+    slots: int = 4
+    lease_seconds: float = 30.0
+    heartbeat_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    lease: Lease
+    task: asyncio.Task[None]
+
+
+class Worker:
+    """Claims runs and carries them out until it is cancelled."""
+
+    def __init__(self, tools: Tools, options: WorkerOptions) -> None:
+        """Take a new worker id: no lease of an earlier process is ours."""
+        self.id = WorkerId(new_id())
+        self._tools = tools
+        self._options = options
+        self._work: dict[RunId, _Work] = {}
+        self._free = asyncio.Semaphore(options.slots)
+
+    async def run(self) -> None:
+        """Work until cancelled; then stop what is under way and give its leases back."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_leases())
+            with self._tools.signals.subscribe(QUEUE) as wake:
+                while True:
+                    await self._free.acquire()
+                    claim = await self._claim()
+                    if claim is None:
+                        self._free.release()
+                        await wake.wait()
+                    else:
+                        task = tasks.create_task(self._carry_out(claim))
+                        self._work[claim.run.id] = _Work(claim.lease, task)
+
+    async def _claim(self) -> Claim | None:
+        try:
+            async with self._tools.database.connection() as connection:
+                return await leases.claim(
+                    connection, self.id, self._options.lease_seconds, list(self._work)
+                )
+        except UnavailableError as error:
+            log.warning("database_away", action="claim", reason=str(error))
+            return None
+
+    async def _carry_out(self, claim: Claim) -> None:
+        run_id = claim.run.id
+        log.info("run_claimed", action="claim", run_id=str(run_id), attempt=claim.lease.attempt)
+        try:
+            await self._execute(claim)
+        finally:
+            await asyncio.shield(self._let_go(claim.lease))
+            self._work.pop(run_id, None)
+            self._free.release()
+
+    async def _execute(self, claim: Claim) -> None:
+        run_id = str(claim.run.id)
+        failure: str | None = None
+        try:
+            await execute(self._tools, claim)
+        except* LeaseLostError:
+            log.info("lease_lost", action="stop", run_id=run_id)
+        except* UnavailableError as group:
+            log.warning("database_away", action="run", run_id=run_id, reason=str(group))
+            await asyncio.sleep(RETRY_SECONDS)
+        except* MatchingFailedError as group:
+            failure = str(group.exceptions[0])
+        except* Exception:  # the edge of one run: its failure must not end the service
+            log.exception("run_failed_unexpectedly", action="fail", run_id=run_id)
+            failure = _UNEXPECTED
+        if failure is not None:
+            await self._fail(claim, failure)
+
+    async def _fail(self, claim: Claim, sentence: str) -> None:
+        log.warning("run_failed", action="fail", run_id=str(claim.run.id), reason=sentence)
+        try:
+            async with self._tools.database.transaction() as connection:
+                run = await run_lifecycle.fail(connection, claim.lease, sentence)
+        except (LeaseLostError, UnavailableError) as error:
+            log.warning("lease_lost", action="fail", run_id=str(claim.run.id), reason=str(error))
+            return
+        self._tools.signals.notify(run_topic(run.id), workspace_topic(run.workspace_id))
+
+    async def _let_go(self, lease: Lease) -> None:
+        """Give the lease back if it is still ours; where that fails it runs out by itself."""
+        with suppress(UnavailableError, TimeoutError):
+            async with (
+                asyncio.timeout(LET_GO_SECONDS),
+                self._tools.database.connection() as connection,
+            ):
+                await leases.release(connection, lease)
+
+    async def _keep_leases(self) -> None:
+        with self._tools.signals.subscribe(LEASES) as wake:
+            while True:
+                await wake.wait(self._options.heartbeat_seconds)
+                held = {run_id: work.lease for run_id, work in self._work.items()}
+                if held:
+                    await self._renew(held)
+
+    async def _renew(self, held: dict[RunId, Lease]) -> None:
+        try:
+            async with self._tools.database.connection() as connection:
+                kept = await leases.renew(
+                    connection, self.id, list(held.values()), self._options.lease_seconds
+                )
+        except UnavailableError as error:
+            log.warning("database_away", action="renew", reason=str(error))
+            return
+        for run_id in held.keys() - kept:
+            work = self._work.get(run_id)
+            if work is not None and work.lease == held[run_id]:
+                log.info("lease_lost", action="stop", run_id=str(run_id))
+                work.task.cancel()
+
+
+@asynccontextmanager
+async def running(tools: Tools, options: WorkerOptions) -> AsyncIterator[Worker]:
+    """Let a worker carry out runs as long as the block lasts."""
+    worker = Worker(tools, options)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            task.cancel()
