@@ -1,0 +1,204 @@
+"""How is a CSV file read as a stream of rows, and what can be wrong with one?"""
+
+import csv
+from collections.abc import Iterator
+from io import TextIOWrapper
+from typing import BinaryIO, Final
+
+from service.ingest.limits import (
+    BLOCK_CHARACTERS,
+    BLOCK_ROWS,
+    MAX_COLUMN_NAME_CHARACTERS,
+    MAX_COLUMNS,
+    MAX_ROW_CHARACTERS,
+    MAX_VALUE_CHARACTERS,
+)
+from service.ingest.problems import Problems, UnreadableError
+from service.ingest.tables import Cells, TableBlock
+
+DEFAULT_DELIMITER = ","
+OTHER_DELIMITERS: Final = (";", "\t", "|")
+DELIMITER_NAMES: Final = {";": "';'", "\t": "a tab", "|": "'|'", ",": "','"}
+
+
+class _RowTooLongError(Exception):
+    """The lines of one row are longer than a row may be."""
+
+
+class _Lines:
+    """The lines of a file, bounded in length; bytes that are not UTF-8 and NULs are noted."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        # A byte that is not UTF-8 becomes a lone surrogate, which no UTF-8 can stand for.
+        self._text = TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        self.fault: str | None = None
+        self.row_characters = 0
+        self.block_characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(MAX_ROW_CHARACTERS + 1):
+            self.row_characters += len(line)
+            if self.row_characters > MAX_ROW_CHARACTERS:
+                raise _RowTooLongError
+            if "\0" in line:
+                self.fault = "contains a NUL character"
+            if not line.isascii() and not _is_utf8(line):
+                self.fault = "is not valid UTF-8"
+            yield line
+
+    def end_row(self) -> None:
+        self.block_characters += self.row_characters
+        self.row_characters = 0
+
+    def release(self) -> None:
+        """Leave the file open for its owner."""
+        self._text.detach()
+
+
+def _is_utf8(line: str) -> bool:
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class CsvTable:
+    """A CSV file with a header line, read once; see `TableReader`.
+
+    Blank lines are skipped and not counted. `delimiter` None means a comma, and that a header
+    which another delimiter would split is refused.
+    """
+
+    def __init__(self, file: BinaryIO, delimiter: str | None, problems: Problems) -> None:
+        """Read `file` from where it stands."""
+        self.columns: list[str] = []
+        self._delimiter = delimiter
+        self._problems = problems
+        self._lines = _Lines(file)
+        self._number = 0
+
+    def blocks(self) -> Iterator[TableBlock]:
+        """Yield the rows in order."""
+        reader = csv.reader(
+            iter(self._lines), delimiter=self._delimiter or DEFAULT_DELIMITER, strict=True
+        )
+        try:
+            self._read_header(reader)
+            yield from self._read_rows(reader)
+        except _RowTooLongError:
+            message = (
+                f"{self._place()} is longer than {MAX_ROW_CHARACTERS:,} characters: "
+                "is a quotation mark left open?"
+            )
+            raise self._problems.stop("row_too_long", message, row=self._row()) from None
+        except csv.Error as error:
+            code, message = _explain(error)
+            raise self._problems.stop(
+                code, f"{self._place()} {message}", row=self._row()
+            ) from error
+        finally:
+            self._lines.release()
+
+    def _read_header(self, reader: Iterator[list[str]]) -> None:
+        header = next(filter(None, reader), None)
+        if header is None:
+            raise self._problems.stop("empty_file", "The file is empty.")
+        if self._lines.fault:
+            raise self._problems.stop("bad_text", f"The header {self._lines.fault}.")
+        self._check_delimiter(header)
+        check_column_names(header, self._problems)
+        self._lines.end_row()
+        self.columns = header
+        self._number = 1
+
+    def _check_delimiter(self, header: list[str]) -> None:
+        if self._delimiter is not None or len(header) > 1:
+            return
+        for other in OTHER_DELIMITERS:
+            if other in header[0]:
+                message = (
+                    f"The header has one column only, {header[0][:80]!r}: if the columns are "
+                    f"separated by {DELIMITER_NAMES[other]}, say so with delimiter."
+                )
+                raise self._problems.stop("wrong_delimiter", message)
+
+    def _read_rows(self, reader: Iterator[list[str]]) -> Iterator[TableBlock]:
+        lines, width = self._lines, len(self.columns)
+        rows: list[Cells] = []
+        for row in reader:
+            lines.end_row()
+            if len(row) != width or lines.fault:
+                if not row and not lines.fault:
+                    continue
+                self._note_bad_row(row)
+            rows.append(row)  # type: ignore[arg-type]  # str is one of the two that cells are
+            self._number += 1
+            if len(rows) == BLOCK_ROWS or lines.block_characters >= BLOCK_CHARACTERS:
+                if not self._problems:
+                    yield TableBlock(self._number - len(rows), rows)
+                lines.block_characters = 0
+                rows = []
+        if rows and not self._problems:
+            yield TableBlock(self._number - len(rows), rows)
+
+    def _note_bad_row(self, row: list[str]) -> None:
+        if self._lines.fault:
+            message = f"Row {self._number} {self._lines.fault}."
+            self._lines.fault = None
+            column = _bad_column(row, self.columns)
+            self._problems.add("bad_text", message, row=self._number, column=column)
+            return
+        message = f"Row {self._number} has {len(row)} values, but the header has "
+        message += f"{len(self.columns)} columns."
+        self._problems.add("ragged_row", message, row=self._number)
+
+    def _place(self) -> str:
+        return f"Row {self._number}" if self._number else "The header"
+
+    def _row(self) -> int | None:
+        return self._number or None
+
+
+def check_column_names(names: list[str], problems: Problems) -> None:
+    """Note empty, repeated, too long and too many names; raises UnreadableError for any."""
+    if len(names) > MAX_COLUMNS:
+        message = f"There are {len(names):,} columns; at most {MAX_COLUMNS:,} are read."
+        raise problems.stop("too_many_columns", message)
+    seen: set[str] = set()
+    for place, name in enumerate(names, start=1):
+        if not name:
+            problems.add("empty_column_name", f"Column {place} of the header has no name.")
+        elif len(name) > MAX_COLUMN_NAME_CHARACTERS:
+            message = (
+                f"The name of column {place} is longer than {MAX_COLUMN_NAME_CHARACTERS} "
+                "characters."
+            )
+            problems.add("column_name_too_long", message)
+        elif name in seen:
+            message = f"The header names the column {name!r} more than once."
+            problems.add("repeated_column", message, column=name)
+        seen.add(name)
+    if problems:
+        raise UnreadableError
+
+
+def _bad_column(row: list[str], columns: list[str]) -> str | None:
+    for name, value in zip(columns, row, strict=False):
+        if "\0" in value or not _is_utf8(value):
+            return name
+    return None
+
+
+def _explain(error: csv.Error) -> tuple[str, str]:
+    """Say in our words what the csv module complains of."""
+    text = str(error)
+    if text.startswith("field larger than"):
+        message = (
+            f"has a value longer than {MAX_VALUE_CHARACTERS:,} characters: "
+            "is a quotation mark left open?"
+        )
+        return "value_too_long", message
+    if text.startswith("unexpected end of data"):
+        return "unbalanced_quotes", "opens a quotation mark that is never closed."
+    return "unbalanced_quotes", "has text behind a closing quotation mark."

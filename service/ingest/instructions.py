@@ -1,0 +1,85 @@
+"""What is asked of the reader of one upload, and what does it answer?"""
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from service.domain.errors import Problem
+from service.domain.identifiers import DEFAULT_COLLECTION
+from service.domain.reference import Column, ColumnType
+
+
+class UploadFormat(StrEnum):
+    """How an upload is written."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+    JSON = "json"
+
+
+class UploadTarget(StrEnum):
+    """What an upload is to become."""
+
+    REFERENCE_DATA = "reference_data"
+    DOCUMENTS = "documents"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instructions:
+    """How to read one upload.
+
+    `delimiter` and `filename_column` are for CSV alone; `collection` is where documents go that
+    name none; `reference_data_id` and `generation` are written into every row of reference data.
+    `repeats_of` asks for nothing but the rows that have the id of the row with that number.
+    """
+
+    target: UploadTarget
+    format: UploadFormat
+    id_column: str | None = None
+    filename_column: str | None = None
+    collection: str = DEFAULT_COLLECTION
+    delimiter: str | None = None
+    reference_data_id: str = ""
+    generation: int = 1
+    repeats_of: int | None = None
+
+    def to_json(self) -> str:
+        """Write for another process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Instructions":
+        """Read what `to_json` wrote."""
+        values = json.loads(text)
+        values["target"] = UploadTarget(values["target"])
+        values["format"] = UploadFormat(values["format"])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was found in an upload; with problems, nothing of it counts.
+
+    `name` is the one that a JSON body brought with it.
+    """
+
+    row_count: int = 0
+    columns: tuple[Column, ...] = ()
+    name: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+    def to_json(self) -> str:
+        """Write for another process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Outcome":
+        """Read what `to_json` wrote."""
+        values = json.loads(text)
+        columns = values.pop("columns")
+        problems = values.pop("problems")
+        return cls(
+            columns=tuple(Column(each["name"], ColumnType(each["type"])) for each in columns),
+            problems=tuple(Problem(**each) for each in problems),
+            **values,
+        )

@@ -1,0 +1,52 @@
+"""Which id does a row of an upload carry, and may it?"""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from service.domain.identifiers import CLIENT_ID_MAX_LENGTH
+from service.ingest.problems import Problems
+from service.ingest.tables import TableBlock
+
+# How many columns an error lists.
+_LISTED_COLUMNS = 30
+
+
+def locate(columns: Sequence[str], name: str | None, option: str, problems: Problems) -> int | None:
+    """Return the place of the column that the option names; None when it names none.
+
+    Raises UnreadableError for a column that is not there, naming the nearest that is.
+    """
+    if name is None:
+        return None
+    if name in columns:
+        return columns.index(name)
+    nearest = get_close_matches(name, columns, n=1)
+    question = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    listed = ", ".join(repr(column) for column in columns[:_LISTED_COLUMNS])
+    message = f"There is no column {name!r} for {option}.{question} The columns are {listed}."
+    raise problems.stop("unknown_column", message, pointer=f"/{option}")
+
+
+def read(block: TableBlock, place: int | None, name: str, problems: Problems) -> list[str]:
+    """Return the id of each row: its value in the column at `place`, else `row_<n>`.
+
+    Empty and overlong ids are noted.
+    """
+    numbers = range(block.first, block.first + len(block.rows))
+    if place is None:
+        return [f"row_{number}" for number in numbers]
+    ids = [row[place] or "" if place < len(row) else "" for row in block.rows]
+    if not all(ids) or max(map(len, ids)) > CLIENT_ID_MAX_LENGTH:
+        for number, row_id in zip(numbers, ids, strict=True):
+            check(row_id, number, name, problems)
+    return ids
+
+
+def check(row_id: str, number: int, column: str, problems: Problems) -> None:
+    """Note an id that is empty or too long."""
+    if not row_id:
+        message = f"Row {number} has no value in the id column {column!r}."
+        problems.add("empty_id", message, row=number, column=column)
+    elif len(row_id) > CLIENT_ID_MAX_LENGTH:
+        message = f"Row {number}: the id is longer than {CLIENT_ID_MAX_LENGTH} characters."
+        problems.add("id_too_long", message, row=number, column=column)

@@ -1,0 +1,155 @@
+"""How is an upload read, whatever it is written in, as the rows it is to become?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, assert_never
+
+from service.domain.reference import Column
+from service.ingest import document_rows, json_body, json_values, row_ids
+from service.ingest.column_types import ColumnTypes
+from service.ingest.csv_table import CsvTable
+from service.ingest.document_rows import DocumentRow
+from service.ingest.instructions import Instructions, Outcome, UploadFormat
+from service.ingest.json_table import JsonTable, rows_of_lines
+from service.ingest.problems import Problems, UnreadableError
+from service.ingest.tables import Cells, TableReader
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceBlock:
+    """Some rows of reference data that follow each other, with their ids; `first` is a number."""
+
+    first: int
+    ids: list[str]
+    rows: list[Cells]
+
+
+class ReferenceUpload:
+    """Reference data as it is read from `file`, once; `outcome` is there when `blocks` ends."""
+
+    def __init__(self, file: BinaryIO, instructions: Instructions) -> None:
+        """Read `file` from where it stands."""
+        self.outcome = Outcome()
+        self.id_column = instructions.id_column
+        self._file = file
+        self._instructions = instructions
+        self._name: str | None = None
+        self._types = ColumnTypes()
+        is_json = instructions.format is UploadFormat.JSON
+        self._problems = Problems("/data" if is_json else None)
+
+    def blocks(self) -> Iterator[ReferenceBlock]:
+        """Yield the rows in order; nothing more once there is a problem."""
+        count = 0
+        columns: list[str] = []
+        try:
+            table = self._table()
+            for block in self._read(table):
+                count += len(block.rows)
+                yield block
+            columns = table.columns
+            if not count and not self._problems:
+                self._problems.add("no_rows", "There are no rows: reference data needs one.")
+        except UnreadableError:
+            pass
+        types = self._types.result(len(columns))
+        self.outcome = Outcome(
+            row_count=count,
+            columns=tuple(map(Column, columns, types)),
+            name=self._name,
+            problems=tuple(self._problems.found),
+        )
+
+    def _read(self, table: TableReader) -> Iterator[ReferenceBlock]:
+        for block in table.blocks():
+            place = row_ids.locate(table.columns, self.id_column, "id_column", self._problems)
+            ids = row_ids.read(block, place, self.id_column or "", self._problems)
+            if not self._problems:
+                self._types.feed(block.rows)
+                yield ReferenceBlock(block.first, ids, block.rows)
+
+    def _table(self) -> TableReader:
+        match self._instructions.format:
+            case UploadFormat.CSV:
+                return CsvTable(self._file, self._instructions.delimiter, self._problems)
+            case UploadFormat.NDJSON:
+                lines = json_values.lines(self._file, self._problems)
+                rows = rows_of_lines(lines, json_values.decode_texts, self._problems)
+                return JsonTable(rows, self._problems)
+            case UploadFormat.JSON:
+                body = json_body.reference_data(self._file, self._problems)
+                self._name, self.id_column = body.name, body.id_column
+                return JsonTable(((row, True) for row in body.rows), self._problems)
+            case _ as never:
+                assert_never(never)
+
+
+class DocumentUpload:
+    """Documents as they are read from `file`, once; `outcome` is there when `blocks` ends."""
+
+    def __init__(self, file: BinaryIO, instructions: Instructions) -> None:
+        """Read `file` from where it stands."""
+        self.outcome = Outcome()
+        self._file = file
+        self._instructions = instructions
+        is_json = instructions.format is UploadFormat.JSON
+        self._problems = Problems("/documents" if is_json else None)
+
+    def blocks(self) -> Iterator[list[DocumentRow]]:
+        """Yield the documents in order; nothing more once there is a problem."""
+        count = 0
+        try:
+            for block in self._read():
+                count += len(block)
+                yield block
+            if not count and not self._problems:
+                self._problems.add("no_documents", "There are no documents.")
+        except UnreadableError:
+            pass
+        self.outcome = Outcome(row_count=count, problems=tuple(self._problems.found))
+
+    def _read(self) -> Iterator[list[DocumentRow]]:
+        match self._instructions.format:
+            case UploadFormat.CSV:
+                table = CsvTable(self._file, self._instructions.delimiter, self._problems)
+                return document_rows.from_table(table, self._instructions, self._problems)
+            case UploadFormat.NDJSON:
+                lines = json_values.lines(self._file, self._problems)
+                rows = rows_of_lines(lines, json_values.decode, self._problems)
+                return document_rows.from_objects(rows, self._instructions, self._problems)
+            case UploadFormat.JSON:
+                body = json_body.documents(self._file, self._problems)
+                rows = ((row, True) for row in body)
+                return document_rows.from_objects(rows, self._instructions, self._problems)
+            case _ as never:
+                assert_never(never)
+
+
+def find_repeats(file: BinaryIO, instructions: Instructions, number: int) -> Outcome:
+    """Read `file` twice: for the id of the row with that number, then for all rows that have it."""
+    row_id = _id_of(file, instructions, number)
+    problems = Problems("/data" if instructions.format is UploadFormat.JSON else None)
+    first: int | None = None
+    file.seek(0)
+    upload = ReferenceUpload(file, instructions)
+    try:
+        for block in upload.blocks():
+            for row_number, each in enumerate(block.ids, block.first):
+                if each != row_id:
+                    continue
+                if first is None:
+                    first = row_number
+                    continue
+                message = f"Row {row_number} has the id {row_id!r} that row {first} has too."
+                problems.add("repeated_id", message, row=row_number, column=upload.id_column)
+    except UnreadableError:
+        pass
+    return Outcome(problems=tuple(problems.found))
+
+
+def _id_of(file: BinaryIO, instructions: Instructions, number: int) -> str | None:
+    file.seek(0)
+    for block in ReferenceUpload(file, instructions).blocks():
+        if number < block.first + len(block.rows):
+            return block.ids[number - block.first]
+    return None
