@@ -34,6 +34,8 @@ format: $(VENV)/.everything
 	$(BIN)/ruff format .
 
 $(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 \
+	or newer, or name one with 'make PYTHON=python3.12 run'." >&2; exit 1; }
 	@$(PYTHON) deploy/make_venv.py $(VENV)
 
 $(VENV)/.runtime: deploy/requirements.txt pyproject.toml | $(BIN)/python
