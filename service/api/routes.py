@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan, Receive, Send
 from starlette.types import Scope as Connection
 
-from service.api import errors
+from service.api import configs, errors, results, runs, stream
 from service.api.auth import Authenticator, require_scope
 from service.api.context import Caller, services
 from service.api.request_ids import RequestIds
@@ -39,11 +39,34 @@ class Endpoint:
     scope: Scope
 
 
-ENDPOINTS: tuple[Endpoint, ...] = ()
+CONFIGS = "/v1/matching/configs"
+RUNS = "/v1/matching/runs"
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("GET", CONFIGS, configs.list_all, Scope.READ),
+    Endpoint("POST", CONFIGS, configs.create, Scope.WRITE),
+    Endpoint("GET", f"{CONFIGS}/{{config_id}}", configs.read, Scope.READ),
+    Endpoint("PUT", f"{CONFIGS}/{{config_id}}", configs.change, Scope.WRITE),
+    Endpoint("DELETE", f"{CONFIGS}/{{config_id}}", configs.delete, Scope.WRITE),
+    Endpoint("POST", f"{CONFIGS}/{{config_id}}/run", runs.start_run, Scope.WRITE),
+    Endpoint("GET", RUNS, runs.list_runs, Scope.READ),
+    Endpoint("GET", f"{RUNS}/{{run_id}}", runs.get_run, Scope.READ),
+    Endpoint("GET", f"{RUNS}/{{run_id}}/progress", runs.get_progress, Scope.READ),
+    Endpoint("GET", f"{RUNS}/{{run_id}}/events", stream.run_events, Scope.READ),
+    Endpoint("POST", f"{RUNS}/{{run_id}}/cancel", runs.cancel_run, Scope.WRITE),
+    Endpoint("GET", f"{RUNS}/{{run_id}}/results", results.list_results, Scope.READ),
+    Endpoint("GET", f"{RUNS}/{{run_id}}/results/{{result_id}}", results.get_result, Scope.READ),
+    Endpoint(
+        "POST",
+        f"{RUNS}/{{run_id}}/results/{{result_id}}/review",
+        results.review_result,
+        Scope.WRITE,
+    ),
+)
 
 
 def application(
-    lifespan: Lifespan[Starlette],
+    lifespan: Lifespan[Starlette] | None,
     pages: Sequence[BaseRoute] = (),
     endpoints: Sequence[Endpoint] = ENDPOINTS,
 ) -> Starlette:

@@ -14,7 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from service.domain.errors import UnavailableError
 
-Record: TypeAlias = "asyncpg.Record"
+Record: TypeAlias = asyncpg.Record
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
 DEFAULT_POOL_SIZE = 16
