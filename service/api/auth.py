@@ -21,9 +21,12 @@ MAX_KEY_LENGTH = 200
 class Authenticator:
     """Tells who calls by the bearer key, with a short memory of the keys it checked."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with an empty memory; `clock` counts seconds."""
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, cached_keys: int = CACHED_KEYS
+    ) -> None:
+        """Start with an empty memory of up to `cached_keys`; `clock` counts seconds."""
         self._clock = clock
+        self._cached_keys = cached_keys
         # By hash, oldest check first: no plain key stays in memory.
         self._checked: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
 
@@ -37,7 +40,7 @@ class Authenticator:
         now = self._clock()
         caller = await _look_up(database, key_hash)
         self._checked[key_hash] = (now, caller)
-        if len(self._checked) > CACHED_KEYS:
+        if len(self._checked) > self._cached_keys:
             self._checked.popitem(last=False)
         return caller
 

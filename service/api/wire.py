@@ -2,8 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Collection, Iterator
-from typing import TypeVar
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import ClassVar, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -38,15 +39,13 @@ class WireModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    @classmethod
-    def keys(cls) -> tuple[str, ...]:
-        """Return all keys that the object may have, other spellings included."""
-        return tuple(_spellings(cls))
+    # What to say about keys that are not known here, but are elsewhere.
+    key_hints: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
-    def hint(cls, unknown: str) -> str:
-        """Return what to say about a key that is not known here."""
-        return did_you_mean(unknown, cls.keys())
+    def spellings(cls) -> tuple[str, ...]:
+        """Return all keys that the object may have, in every spelling."""
+        return tuple(_spellings(cls))
 
     @model_validator(mode="before")
     @classmethod
@@ -54,10 +53,10 @@ class WireModel(BaseModel):
         """Name the keys that are not known, before anything else is said."""
         if not isinstance(value, dict):
             return value
-        known = cls.keys()
+        known = cls.spellings()
         unknown = [str(key) for key in value if key not in known][:MAX_UNKNOWN_KEYS]
         if unknown:
-            hints = {key: cls.hint(key) for key in unknown}
+            hints = {key: cls.key_hints.get(key) or did_you_mean(key, known) for key in unknown}
             raise PydanticCustomError(_UNKNOWN_KEYS, "unknown keys", {"hints": hints})
         return value
 
@@ -65,13 +64,17 @@ class WireModel(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def parse(model: type[Model], value: Json) -> Model:
-    """Read a decoded body; raises InvalidInputError with a JSON pointer per problem."""
+def parse(model: type[Model], value: Json, at: str = "") -> Model:
+    """Read a decoded body, or the part of it that the JSON pointer `at` points to.
+
+    Raises InvalidInputError with a JSON pointer per problem.
+    """
     try:
         return model.model_validate(value)
     except ValidationError as error:
         problems = [problem for each in error.errors() for problem in _problems(each, value)]
-        raise invalid(tuple(problems[:MAX_PROBLEMS])) from error
+        found = [replace(problem, pointer=at + (problem.pointer or "")) for problem in problems]
+        raise invalid(tuple(found[:MAX_PROBLEMS])) from error
 
 
 def invalid(problems: tuple[Problem, ...]) -> InvalidInputError:
@@ -90,7 +93,7 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name[:_LONGEST_NAME_SHOWN], known, n=1)
     if near:
         return f"Did you mean `{near[0]}`?"
-    return f"Known are {listed(known)}." if known else "None is known here."
+    return f"Known are {listed(known)}." if known else "No key is known here."
 
 
 def listed(names: Collection[str]) -> str:

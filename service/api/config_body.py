@@ -1,0 +1,233 @@
+"""How does a matching config look as JSON, coming in and going out?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, TypeAlias
+from uuid import UUID
+
+from pydantic import Field, JsonValue, model_validator
+
+from service.api import mapping_body
+from service.api.mapping_body import AnyMappingBody, Name, Share
+from service.api.wire import WireModel, did_you_mean, invalid, listed, misplaced, parse, shown
+from service.domain import representation
+from service.domain.configs import (
+    MAX_MAPPINGS,
+    AiOptions,
+    FieldMapping,
+    MatchingConfig,
+    MatchingRules,
+    MissingPolicy,
+    RunTarget,
+    TargetType,
+    evidence_keys,
+    normalize_weights,
+)
+from service.domain.errors import Problem
+from service.domain.identifiers import ReferenceDataId
+from service.domain.reference import Column
+from service.domain.representation import Json
+
+DEFAULT_THRESHOLD = 0.85
+DEFAULT_REVIEW_THRESHOLD = 0.5
+LONGEST_FILTER_VALUE = 10_000
+
+_SET_BY_THE_SERVICE = ("id", "created_at", "updated_at", "version", "links")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a client says about a config."""
+
+    name: str
+    reference_data_id: ReferenceDataId
+    rules: MatchingRules
+    target: RunTarget
+
+
+class AiBody(WireModel):
+    """What the AI pass may look at and cost."""
+
+    min_margin: Share = 0.03
+    max_cost_usd: Annotated[float, Field(ge=0, le=1e9)] | None = None
+
+
+class ConfigBody(WireModel):
+    """The body of a new config, and of a changed one together with what it had before."""
+
+    name: Name
+    reference_data_id: UUID = Field(strict=False)
+    field_mappings: list[AnyMappingBody] = Field(min_length=1, max_length=MAX_MAPPINGS)
+    threshold: Share = DEFAULT_THRESHOLD
+    review_threshold: Share | None = None
+    missing: MissingPolicy = Field(default=MissingPolicy.IGNORE, strict=False)
+    ai: AiBody = AiBody()
+    target_type: TargetType = Field(default=TargetType.RUN, strict=False)
+    target_value: dict[str, JsonValue] = Field(default_factory=dict)
+
+    key_hints: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        _SET_BY_THE_SERVICE, "It is set by the service: leave it out."
+    )
+
+    @model_validator(mode="after")
+    def check_weights(self) -> "ConfigBody":
+        """Without any weight nothing could be decided; two evidences cannot have one name."""
+        if not any(body.weight > 0 for body in self.field_mappings):
+            message = "At least one `weight` must be above 0."
+            raise misplaced("weights_all_zero", message, "field_mappings")
+        keys = evidence_keys([body.mapping() for body in self.field_mappings])
+        if len(set(keys)) < len(keys):
+            message = "Two of the `field_mappings` would have the same name in the evidence."
+            raise misplaced("ambiguous_evidence", message, "field_mappings")
+        return self
+
+    @model_validator(mode="after")
+    def check_thresholds(self) -> "ConfigBody":
+        """The review band ends where matches begin."""
+        if self.review_threshold is not None and self.review_threshold > self.threshold:
+            message = (
+                f"`review_threshold` ({self.review_threshold:g}) must not be above "
+                f"`threshold` ({self.threshold:g})."
+            )
+            raise misplaced("thresholds_crossed", message, "review_threshold")
+        return self
+
+
+class RunTargetBody(WireModel):
+    """`target_value` of `run`: nothing."""
+
+    key_hints: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("collection", "field", "equals"), "With target_type `run` the target_value is empty."
+    )
+
+    def target(self) -> RunTarget:
+        """Return the domain's value."""
+        return RunTarget()
+
+
+class CollectionTargetBody(WireModel):
+    """`target_value` of `collection`."""
+
+    collection: Name
+
+    def target(self) -> RunTarget:
+        """Return the domain's value."""
+        return RunTarget(TargetType.COLLECTION, collection=self.collection)
+
+
+class FilterTargetBody(WireModel):
+    """`target_value` of `document_filter`."""
+
+    field: Name
+    equals: str = Field(max_length=LONGEST_FILTER_VALUE)
+
+    def target(self) -> RunTarget:
+        """Return the domain's value."""
+        return RunTarget(TargetType.DOCUMENT_FILTER, field=self.field, equals=self.equals)
+
+
+AnyTargetBody: TypeAlias = RunTargetBody | CollectionTargetBody | FilterTargetBody
+
+TARGET_BODIES: Mapping[TargetType, type[AnyTargetBody]] = {
+    TargetType.RUN: RunTargetBody,
+    TargetType.COLLECTION: CollectionTargetBody,
+    TargetType.DOCUMENT_FILTER: FilterTargetBody,
+}
+
+
+def read_new(body: Json) -> Contents:
+    """Read the body of a new config; raises InvalidInputError."""
+    return _contents(parse(ConfigBody, body))
+
+
+def read_change(stored: MatchingConfig, body: Json) -> Contents:
+    """Read a partial body: what it does not say stays; raises InvalidInputError.
+
+    Mappings that are not sent stay to the last bit, as weights divided once more might not.
+    """
+    if not isinstance(body, dict):
+        raise invalid((Problem("wrong_type", "The body must be an object.", ""),))
+    before = _write_contents(stored)
+    merged = {**before, **body}
+    if isinstance(body.get("ai"), dict):
+        merged["ai"] = {**_object(before["ai"]), **_object(body["ai"])}
+    if body.get("target_type", before["target_type"]) != before["target_type"]:
+        merged["target_value"] = body.get("target_value", {})
+    contents = _contents(parse(ConfigBody, merged))
+    if contents.reference_data_id != stored.reference_data_id:
+        message = "`reference_data_id` cannot change: make a new config for other reference data."
+        raise invalid((Problem("immutable", message, "/reference_data_id"),))
+    if "field_mappings" in body:
+        return contents
+    kept = replace(contents.rules, field_mappings=stored.rules.field_mappings)
+    return replace(contents, rules=kept)
+
+
+def check_targets(mappings: Sequence[FieldMapping], columns: Sequence[Column]) -> None:
+    """Raise InvalidInputError for each target that is no column of the reference data."""
+    names = [column.name for column in columns]
+    problems = []
+    for index, mapping in enumerate(mappings):
+        if mapping.target not in names:
+            problems.append(_unknown_column(mapping.target, names, index))
+    if problems:
+        raise invalid(tuple(problems))
+
+
+def write(config: MatchingConfig) -> dict[str, Json]:
+    """Write a config as a resource."""
+    path = f"/v1/matching/configs/{config.id}"
+    return {
+        "id": str(config.id),
+        **_write_contents(config),
+        "version": config.version,
+        "created_at": representation.timestamp(config.created_at),
+        "updated_at": representation.timestamp(config.updated_at),
+        "links": {"self": path, "runs": f"/v1/matching/runs?config_id={config.id}"},
+    }
+
+
+def _contents(body: ConfigBody) -> Contents:
+    target = parse(TARGET_BODIES[body.target_type], body.target_value, at="/target_value")
+    review_threshold = body.review_threshold
+    if review_threshold is None:
+        review_threshold = min(DEFAULT_REVIEW_THRESHOLD, body.threshold)
+    rules = MatchingRules(
+        field_mappings=normalize_weights([each.mapping() for each in body.field_mappings]),
+        threshold=body.threshold,
+        review_threshold=review_threshold,
+        missing=body.missing,
+        ai=AiOptions(body.ai.min_margin, body.ai.max_cost_usd),
+    )
+    return Contents(body.name, ReferenceDataId(body.reference_data_id), rules, target.target())
+
+
+def _write_contents(config: MatchingConfig) -> dict[str, Json]:
+    rules = config.rules
+    return {
+        "name": config.name,
+        "reference_data_id": str(config.reference_data_id),
+        "field_mappings": [mapping_body.write(mapping) for mapping in rules.field_mappings],
+        "threshold": rules.threshold,
+        "review_threshold": rules.review_threshold,
+        "missing": rules.missing.value,
+        "ai": {"min_margin": rules.ai.min_margin, "max_cost_usd": rules.ai.max_cost_usd},
+        "target_type": config.target.type.value,
+        "target_value": _write_target(config.target),
+    }
+
+
+def _write_target(target: RunTarget) -> dict[str, Json]:
+    named = {"collection": target.collection, "field": target.field, "equals": target.equals}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _unknown_column(target: str, names: Sequence[str], index: int) -> Problem:
+    near = did_you_mean(target, names)
+    known = "" if near.startswith("Known") else f" Its columns are {listed(names)}."
+    message = f"The reference data has no column {shown(target)}. {near}{known}"
+    return Problem("unknown_column", message, f"/field_mappings/{index}/target")

@@ -1,0 +1,109 @@
+"""What does an API test talk to: the routes over a real database, without an engine behind them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from service.api import routes
+from service.api.context import Services
+from service.api.limits import Limits
+from service.api.routes import Endpoint
+from service.domain.api_keys import Scope
+from service.domain.identifiers import ReferenceDataId, WorkspaceId, new_id
+from service.engine import hub, signals
+from service.store import api_keys, workspaces
+from service.store.database import Connection, Database
+
+ALL_SCOPES = frozenset(Scope)
+# Small enough that a test breaks it with little.
+LIMITS = Limits(json_bytes=100_000, rows_json_bytes=200_000, upload_bytes=400_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The application, and a client that holds a key with all scopes to the first workspace."""
+
+    app: Starlette
+    database: Database
+    workspace_id: WorkspaceId
+    client: httpx2.AsyncClient
+
+    async def key(
+        self, scopes: frozenset[Scope] = ALL_SCOPES, workspace_id: WorkspaceId | None = None
+    ) -> dict[str, str]:
+        """Make a key; return the header that carries it."""
+        async with self.database.connection() as connection:
+            owner = workspace_id or self.workspace_id
+            _, key = await api_keys.create(connection, owner, "test", scopes)
+        return {"Authorization": f"Bearer {key}"}
+
+    async def other_workspace(self) -> WorkspaceId:
+        """Make a second workspace."""
+        workspace_id = WorkspaceId(new_id())
+        async with self.database.connection() as connection:
+            await connection.execute(
+                "INSERT INTO workspaces (id, name) VALUES ($1, 'other')", workspace_id
+            )
+        return workspace_id
+
+
+@asynccontextmanager
+async def running_api(
+    database_url: str, endpoints: Sequence[Endpoint] = routes.ENDPOINTS
+) -> AsyncIterator[Api]:
+    """Bring up the routes over the database for as long as the block lasts."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database.open(database_url, pool_size=4))
+        signal = await stack.enter_async_context(signals.running(database))
+        feeds = await stack.enter_async_context(hub.running(database, signal, asyncio.Event()))
+        app = routes.application(None, endpoints=endpoints)
+        app.state.services = Services(database=database, signals=signal, hub=feeds, limits=LIMITS)
+        async with database.connection() as connection:
+            workspace_id = await workspaces.ensure_default(connection)
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+        client = httpx2.AsyncClient(transport=transport, base_url="http://test")
+        async with client:
+            api = Api(app, database, workspace_id, client)
+            client.headers.update(await api.key())
+            yield api
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    """The routes over a database of the test's own."""
+    async with running_api(database_url) as running:
+        yield running
+
+
+async def insert_reference_data(
+    connection: Connection,
+    workspace_id: WorkspaceId,
+    columns: Sequence[str] = ("name", "date", "total"),
+    status: str = "ready",
+) -> ReferenceDataId:
+    """Store reference data without rows."""
+    reference_data_id = ReferenceDataId(new_id())
+    await connection.execute(
+        """
+        INSERT INTO reference_data (id, workspace_id, name, source_type, status, current_version)
+        VALUES ($1, $2, 'Orders', 'csv', $3, 1)
+        """,
+        reference_data_id,
+        workspace_id,
+        status,
+    )
+    await connection.execute(
+        """
+        INSERT INTO reference_versions (reference_data_id, version, generation, row_count, columns)
+        SELECT $1, 1, 1, 0, jsonb_agg(jsonb_build_object('name', name, 'type', 'string'))
+        FROM unnest($2::text[]) AS name
+        """,
+        reference_data_id,
+        list(columns),
+    )
+    return reference_data_id
