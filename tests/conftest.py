@@ -3,17 +3,17 @@
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from service.store import embedded, schema
+from service.store.database import Database
 
 Result = TypeVar("Result")
 START_SECONDS = 60
@@ -72,7 +72,8 @@ class PostgresServer:
 
     def url_of(self, database: str) -> str:
         """Return the URL of another database on the same server."""
-        return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}"))
+        server, _, query = self.url.partition("?")
+        return f"{server.rpartition('/')[0]}/{database}" + (f"?{query}" if query else "")
 
 
 @pytest.fixture(scope="session")
@@ -114,3 +115,10 @@ def empty_database_url(postgres: PostgresServer) -> Iterator[str]:
     postgres.execute(f"CREATE DATABASE {name}")
     yield postgres.url_of(name)
     postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool on a database of the test's own."""
+    async with Database.open(database_url) as database:
+        yield database
