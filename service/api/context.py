@@ -9,6 +9,7 @@ from service.domain.api_keys import Scope
 from service.domain.identifiers import ApiKeyId, WorkspaceId
 from service.engine.hub import Hub
 from service.engine.signals import Signals
+from service.engine.uploads import Uploads
 from service.store.database import Database
 
 
@@ -19,6 +20,7 @@ class Services:
     database: Database
     signals: Signals
     hub: Hub
+    uploads: Uploads
     limits: Limits = field(default_factory=Limits)
 
 

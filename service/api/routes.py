@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan, Receive, Send
 from starlette.types import Scope as Connection
 
-from service.api import configs, errors, results, runs, stream
+from service.api import configs, documents, errors, reference_data, results, runs, stream
 from service.api.auth import Authenticator, require_scope
 from service.api.context import Caller, services
 from service.api.request_ids import RequestIds
@@ -39,10 +39,25 @@ class Endpoint:
     scope: Scope
 
 
+REFERENCE_DATA = "/v1/reference-data"
+ONE_REFERENCE_DATA = f"{REFERENCE_DATA}/{{reference_data_id}}"
+DOCUMENTS = "/v1/documents"
 CONFIGS = "/v1/matching/configs"
 RUNS = "/v1/matching/runs"
 
 ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("POST", REFERENCE_DATA, reference_data.create, Scope.WRITE),
+    Endpoint("POST", "/v1/matching/reference-data", reference_data.create, Scope.WRITE),
+    Endpoint("GET", REFERENCE_DATA, reference_data.list_all, Scope.READ),
+    Endpoint("GET", ONE_REFERENCE_DATA, reference_data.read, Scope.READ),
+    Endpoint("GET", f"{ONE_REFERENCE_DATA}/rows", reference_data.list_rows, Scope.READ),
+    # Ids that clients bring may have slashes.
+    Endpoint(
+        "GET", f"{ONE_REFERENCE_DATA}/rows/{{row_id:path}}", reference_data.read_row, Scope.READ
+    ),
+    Endpoint("GET", DOCUMENTS, documents.list_all, Scope.READ),
+    Endpoint("POST", DOCUMENTS, documents.upsert, Scope.WRITE),
+    Endpoint("GET", f"{DOCUMENTS}/{{document_id:path}}", documents.read, Scope.READ),
     Endpoint("GET", CONFIGS, configs.list_all, Scope.READ),
     Endpoint("POST", CONFIGS, configs.create, Scope.WRITE),
     Endpoint("GET", f"{CONFIGS}/{{config_id}}", configs.read, Scope.READ),

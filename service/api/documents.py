@@ -1,0 +1,96 @@
+"""What can be done with documents: upload, list and read them."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api import pagination, parameters, replies, upload_requests
+from service.api.context import Caller, services
+from service.api.limits import JSON_TYPE
+from service.api.multipart import MULTIPART_TYPE
+from service.api.replies import Json
+from service.api.upload_requests import NDJSON_TYPE
+from service.api.wire import invalid
+from service.domain import representation
+from service.domain.documents import Document
+from service.domain.identifiers import CLIENT_ID_MAX_LENGTH, DEFAULT_COLLECTION, DocumentId
+from service.engine.spool import Spool
+from service.ingest.instructions import Instructions, UploadFormat, UploadTarget
+from service.store import documents
+
+LISTING = pagination.Listing(key=str, filters=("collection",))
+
+
+async def upsert(request: Request, caller: Caller) -> Response:
+    """POST /v1/documents"""
+    parameters.query(request, ())
+    uploads, limits = services(request).uploads, services(request).limits
+    media_type = upload_requests.media_type(request, NDJSON_TYPE)
+    max_bytes = limits.rows_json_bytes if media_type == JSON_TYPE else limits.upload_bytes
+    async with uploads.spool(max_bytes) as spool:
+        instructions = await _receive(request, spool, media_type, max_bytes)
+        done = await uploads.upsert_documents(caller.workspace_id, spool, instructions)
+    ids: list[Json] = [{"id": document_id} for document_id in done.ids]
+    return replies.reply(
+        {"created": done.created, "updated": done.updated, "documents": ids}, status=201
+    )
+
+
+async def _receive(request: Request, spool: Spool, media_type: str, max_bytes: int) -> Instructions:
+    if media_type == MULTIPART_TYPE:
+        return await upload_requests.document_form(request, spool)
+    await upload_requests.receive(request, spool, max_bytes)
+    is_json = media_type == JSON_TYPE
+    file_format = UploadFormat.JSON if is_json else UploadFormat.NDJSON
+    return Instructions(target=UploadTarget.DOCUMENTS, format=file_format)
+
+
+async def list_all(request: Request, caller: Caller) -> Response:
+    """GET /v1/documents"""
+    asked = pagination.read(request, LISTING)
+    collection = _collection(asked.filters.get("collection"))
+    after = None if asked.after is None else DocumentId(asked.after)
+    async with services(request).database.connection() as connection:
+        items = await documents.list_page(
+            connection, caller.workspace_id, collection, after, asked.limit + 1
+        )
+        total = asked.total
+        if total is None:
+            total = await documents.count(connection, caller.workspace_id, collection)
+    found = pagination.Found(items, total)
+    return pagination.reply(request, asked, found, _write, lambda document: document.id)
+
+
+async def read(request: Request, caller: Caller) -> Response:
+    """GET /v1/documents/:id"""
+    values = parameters.query(request, ("collection",))
+    collection = _collection(values.get("collection"))
+    document_id = DocumentId(request.path_params["document_id"])
+    document = None
+    if "\0" not in document_id and len(document_id) <= CLIENT_ID_MAX_LENGTH:
+        async with services(request).database.connection() as connection:
+            document = await documents.fetch(
+                connection, caller.workspace_id, collection, document_id
+            )
+    if document is None:
+        raise parameters.not_found("document", document_id)
+    return replies.reply(_write(document))
+
+
+def _collection(given: str | None) -> str:
+    if given is None:
+        return DEFAULT_COLLECTION
+    if not 1 <= len(given) <= CLIENT_ID_MAX_LENGTH:
+        rule = f"must have 1 to {CLIENT_ID_MAX_LENGTH} characters"
+        raise invalid((parameters.wrong("collection", rule),))
+    return given
+
+
+def _write(document: Document) -> dict[str, Json]:
+    return {
+        "id": document.id,
+        "collection": document.collection,
+        "filename": document.filename,
+        "fields": document.fields,
+        "created_at": representation.timestamp(document.created_at),
+        "updated_at": representation.timestamp(document.updated_at),
+    }
