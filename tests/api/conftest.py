@@ -1,9 +1,12 @@
 """What does an API test talk to: the routes over a real database, without an engine behind them."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -16,8 +19,12 @@ from service.api.routes import Endpoint
 from service.domain.api_keys import Scope
 from service.domain.identifiers import ReferenceDataId, WorkspaceId, new_id
 from service.engine import hub, signals
+from service.engine.uploads import Uploads
 from service.store import api_keys, workspaces
 from service.store.database import Connection, Database
+
+CONFIGS = "/v1/matching/configs"
+FUZZY = {"source": "vendor", "target": "name", "strategy": "fuzzy", "weight": 1}
 
 ALL_SCOPES = frozenset(Scope)
 # Small enough that a test breaks it with little.
@@ -62,7 +69,14 @@ async def running_api(
         signal = await stack.enter_async_context(signals.running(database))
         feeds = await stack.enter_async_context(hub.running(database, signal, asyncio.Event()))
         app = routes.application(None, endpoints=endpoints)
-        app.state.services = Services(database=database, signals=signal, hub=feeds, limits=LIMITS)
+        directory = stack.enter_context(tempfile.TemporaryDirectory())
+        app.state.services = Services(
+            database=database,
+            signals=signal,
+            hub=feeds,
+            uploads=Uploads(Path(directory), database),
+            limits=LIMITS,
+        )
         async with database.connection() as connection:
             workspace_id = await workspaces.ensure_default(connection)
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
@@ -107,3 +121,41 @@ async def insert_reference_data(
         list(columns),
     )
     return reference_data_id
+
+
+@dataclass(frozen=True, slots=True)
+class Configs:
+    """The routes, and reference data with the columns name, date and total."""
+
+    api: Api
+    reference_data_id: ReferenceDataId
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        """A body that is accepted, with some keys changed."""
+        required = {
+            "name": "Invoices",
+            "reference_data_id": str(self.reference_data_id),
+            "field_mappings": [FUZZY],
+        }
+        return {**required, **changes}
+
+    async def make(self, **changes: Any) -> dict[str, Any]:
+        """Create a config; return it."""
+        reply = await self.api.client.post(CONFIGS, json=self.body(**changes))
+        assert reply.status_code == 201, reply.text
+        made: dict[str, Any] = reply.json()
+        return made
+
+    async def refuse(self, body: Any) -> list[dict[str, Any]]:
+        """Send a body that is not valid; return the problems."""
+        reply = await self.api.client.post(CONFIGS, json=body)
+        assert (reply.status_code, reply.json()["code"]) == (400, "validation_error"), reply.text
+        problems: list[dict[str, Any]] = reply.json()["errors"]
+        return problems
+
+
+@pytest.fixture
+async def configs(api: Api) -> Configs:
+    """Configs over reference data of the test's own."""
+    async with api.database.connection() as connection:
+        return Configs(api, await insert_reference_data(connection, api.workspace_id))
