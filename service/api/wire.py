@@ -117,7 +117,10 @@ def _spellings(model: type[BaseModel]) -> Iterator[str]:
 
 def _problems(error: ErrorDetails, value: Json) -> Iterator[Problem]:
     context = error.get("ctx", {})
-    pointer, name = _place((*error["loc"], *context.get(_DIFFERENT_PLACE, ())), value)
+    location, absent = error["loc"], context.get(_DIFFERENT_PLACE, ())
+    if error["type"] == "missing":
+        location, absent = location[:-1], location[-1:]
+    pointer, name = _place(location, absent, value)
     if error["type"] == _UNKNOWN_KEYS:
         for key, hint in context["hints"].items():
             message = f"The key {shown(key)} is not known here. {hint}"
@@ -137,22 +140,29 @@ def _problems(error: ErrorDetails, value: Json) -> Iterator[Problem]:
         yield Problem("invalid_value", f"{subject} {_rule(error)}.{_suggestion(error)}", pointer)
 
 
-def _place(location: tuple[str | int, ...], value: Json) -> tuple[str, str]:
+def _place(
+    location: tuple[str | int, ...], below: tuple[str | int, ...], value: Json
+) -> tuple[str, str]:
     """Return the JSON pointer of an error and the name of what it is about.
 
     The validator's location also names the variant of a union that was tried, which is no place
-    in the JSON: a step that leads nowhere is left out, unless it is the last, a missing key.
+    in the JSON: a step that leads nowhere is left out. What lies `below` need not be there.
     """
-    pointer, name, here = "", "", value
-    for index, step in enumerate(location):
+    steps: list[str | int] = []
+    here = value
+    for step in location:
         if isinstance(here, dict) and step in here:
             here = here[str(step)]
         elif isinstance(here, list) and isinstance(step, int) and step < len(here):
             here = here[step]
-        elif index < len(location) - 1:
+        else:
             continue
-        pointer, name = pointer_to(pointer, step), str(step)
-    return pointer, name
+        steps.append(step)
+    steps.extend(below)
+    pointer = ""
+    for step in steps:
+        pointer = pointer_to(pointer, step)
+    return pointer, str(steps[-1]) if steps else ""
 
 
 def _rule(error: ErrorDetails) -> str:
