@@ -17,7 +17,7 @@ _DISTINCT_FORMS = """
     sarl sasu eurl societearesponsabilitelimitee societeanonyme societeparactionssimplifiee
     societeencommandite scrl sprl bvba
     slu sau srl srls sociedadlimitada sociedadanonima sociedadderesponsabilidadlimitada
-    sadecv srldecv sapidecv
+    sadecv sderldecv srldecv sapidecv
     societaaresponsabilitalimitata societaperazioni
     ltda lda limitada sociedadeanonima eireli
     beslotenvennootschap naamlozevennootschap

@@ -1,0 +1,139 @@
+"""What would a plain double loop answer: one call per pair, sums by hand, a sort at the end?"""
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import assert_never
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import Indel, JaroWinkler
+
+from service.domain.configs import (
+    DateRangeMapping,
+    ExactMapping,
+    FieldMapping,
+    FuzzyMapping,
+    MatchingRules,
+    MissingPolicy,
+    NumericRangeMapping,
+    Scorer,
+)
+from service.domain.documents import FieldValue
+from service.matching.columns import text_of, type_documents, type_reference
+
+# A value as compared: its text, and its day or amount (NaN for none); None when missing.
+Typed = tuple[str, float] | None
+
+SCORERS: dict[Scorer, Callable[[str, str], float]] = {
+    Scorer.TOKEN_SORT: lambda a, b: fuzz.ratio(a, b) / 100,
+    Scorer.RATIO: lambda a, b: fuzz.ratio(a, b) / 100,
+    Scorer.TOKEN_SET: lambda a, b: fuzz.token_set_ratio(a, b) / 100,
+    Scorer.JARO_WINKLER: JaroWinkler.similarity,
+}
+
+
+def prepare(
+    rules: MatchingRules,
+    rows: Sequence[Mapping[str, str | None]],
+    documents: Sequence[Mapping[str, FieldValue]],
+) -> tuple[list[list[Typed]], list[list[Typed]]]:
+    """Type rows and documents, one list of values per mapping each."""
+    typed_rows, typed_documents = [], []
+    for mapping in rules.field_mappings:
+        texts = [row[mapping.target] for row in rows]
+        present = [text for text in texts if text and text.strip()]
+        reading, values = type_reference(mapping, present)
+        queue = iter(zip(values.texts.tolist(), values.numbers.tolist(), strict=True))
+        column = [next(queue) if text and text.strip() else None for text in texts]
+        typed_rows.append([_readable(mapping, value) for value in column])
+        fields: list[Typed] = []
+        for document in documents:
+            value = document.get(mapping.source)
+            if value is None or text_of(value) is None:
+                fields.append(None)
+                continue
+            one = type_documents(mapping, reading, [value])
+            fields.append(_readable(mapping, (one.texts[0], float(one.numbers[0]))))
+        typed_documents.append(fields)
+    return typed_rows, typed_documents
+
+
+def search(
+    rules: MatchingRules,
+    typed: tuple[list[list[Typed]], list[list[Typed]]],
+    exclusions: Collection[tuple[int, int]] = (),
+) -> list[list[tuple[int, float]]]:
+    """Return up to five (row, confidence) per document, best first."""
+    rows, documents = typed
+    answer = []
+    for document in range(len(documents[0])):
+        fields = [column[document] for column in documents]
+        weights = _weights(rules, fields)
+        found = []
+        for row in range(len(rows[0])):
+            total = 0.0
+            for place, mapping in enumerate(rules.field_mappings):
+                field, reference = fields[place], rows[place][row]
+                if field is not None and reference is not None:
+                    total += weights[place] * _score(mapping, field, reference)
+            if total > 0 and (document, row) not in exclusions:
+                found.append((row, total))
+        answer.append(sorted(found, key=lambda pair: (-pair[1], pair[0]))[:5])
+    return answer
+
+
+def _readable(mapping: FieldMapping, value: Typed) -> Typed:
+    is_window = isinstance(mapping, DateRangeMapping | NumericRangeMapping)
+    return None if is_window and value is not None and math.isnan(value[1]) else value
+
+
+def _weights(rules: MatchingRules, fields: list[Typed]) -> list[float]:
+    weights = [mapping.weight for mapping in rules.field_mappings]
+    if rules.missing is MissingPolicy.ZERO or None not in fields:
+        return weights
+    present = 0.0
+    for weight, field in zip(weights, fields, strict=True):
+        present += 0.0 if field is None else weight
+    return [weight / max(present, 0.4) for weight in weights]
+
+
+def _score(
+    mapping: FieldMapping, document: tuple[str, float], reference: tuple[str, float]
+) -> float:
+    match mapping:
+        case FuzzyMapping():
+            similarity = SCORERS[mapping.scorer](document[0], reference[0])
+            return similarity if similarity >= mapping.min_score else 0.0
+        case ExactMapping():
+            return _score_exact(mapping, document, reference)
+        case DateRangeMapping():
+            return _fall(abs(document[1] - reference[1]), mapping.tolerance_days, mapping.flat)
+        case NumericRangeMapping():
+            tolerance = mapping.tolerance_absolute
+            if tolerance is None:
+                tolerance = abs(reference[1]) * (mapping.tolerance_percent / 100)
+            return _fall(abs(document[1] - reference[1]), tolerance, mapping.flat)
+        case _:
+            assert_never(mapping)
+
+
+def _score_exact(
+    mapping: ExactMapping, document: tuple[str, float], reference: tuple[str, float]
+) -> float:
+    if math.isnan(document[1]) or math.isnan(reference[1]):
+        is_equal = document[0] == reference[0]
+    else:
+        is_equal = document[1] == reference[1]
+    if is_equal or not mapping.near:
+        return float(is_equal)
+    similarity = Indel.normalized_similarity(document[0], reference[0])
+    return 0.9 * min(max((similarity - 0.7) / 0.3, 0.0), 1.0)
+
+
+def _fall(distance: float, tolerance: float, is_flat: bool) -> float:
+    if distance == 0:
+        return 1.0
+    if tolerance == 0:
+        return 0.0
+    if is_flat:
+        return float(distance <= tolerance)
+    return max(1 - distance / (2 * tolerance), 0.0)

@@ -1,0 +1,119 @@
+"""Does a match say which rows, how sure, and why?"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.configs import (
+    DateRangeMapping,
+    ExactMapping,
+    FuzzyMapping,
+    MatchingRules,
+    MissingPolicy,
+    NumericRangeMapping,
+)
+from service.domain.documents import FieldValue
+from service.domain.identifiers import ReferenceRowId
+from service.domain.results import DocumentMatch, FieldEvidence, Unreadable
+from service.matching.index import build
+from service.matching.match import match_documents
+
+RULES = MatchingRules(
+    field_mappings=(
+        FuzzyMapping(source="vendor", target="name", weight=0.4),
+        DateRangeMapping(source="date", target="due", weight=0.3),
+        NumericRangeMapping(source="amount", target="total", weight=0.2),
+        ExactMapping(source="amount", target="paid", weight=0.1, near=True),
+    )
+)
+COLUMNS: dict[str, list[str | None]] = {
+    "name": ["Vega Logistik GmbH", "Vega Logistics Ltd", None],
+    "due": ["2024-03-01", "", "2024-03-01"],
+    "total": ["100.00", "130.00", "x"],
+    "paid": ["100", "130", None],
+}
+ROW_IDS = [ReferenceRowId(name) for name in ("r1", "r2", "r3")]
+
+
+def match(
+    *documents: dict[str, FieldValue],
+    rules: MatchingRules = RULES,
+    exclusions: frozenset[tuple[int, ReferenceRowId]] = frozenset(),
+) -> list[DocumentMatch]:
+    return match_documents(build(rules, ROW_IDS, COLUMNS), rules, documents, exclusions)
+
+
+def test_candidates_come_best_first_with_the_evidence_of_each_mapping() -> None:
+    document: dict[str, FieldValue] = {"vendor": "VEGA LOGISTIK", "date": "8.3.2024", "amount": 100}
+    (result,) = match(document)
+    first = result.candidates[0]
+    assert [candidate.reference_row_id for candidate in result.candidates] == ["r1", "r2", "r3"]
+    assert first.confidence == 0.85
+    assert first.evidence == (
+        FieldEvidence("vendor", "fuzzy", 1.0, 0.4, "VEGA LOGISTIK", "Vega Logistik GmbH"),
+        FieldEvidence("date", "date_range", 0.5, 0.3, "8.3.2024", "2024-03-01"),
+        FieldEvidence("amount→total", "numeric_range", 1.0, 0.2, 100, "100.00"),
+        FieldEvidence("amount→paid", "exact", 1.0, 0.1, 100, "100"),
+    )
+
+
+def test_missing_values_score_nothing_and_show_the_weight_used() -> None:
+    (result,) = match({"vendor": "Vega Logistics", "amount": "130"})
+    best = result.candidates[0].evidence
+    assert [field.score for field in best] == [1.0, 0.0, 1.0, 1.0]
+    assert [field.weight for field in best] == pytest.approx([0.4 / 0.7, 0, 0.2 / 0.7, 0.1 / 0.7])
+    assert (best[1].document_value, best[1].reference_value) == (None, "")
+
+
+def test_policy_zero_keeps_the_weight_of_what_is_missing() -> None:
+    rules = MatchingRules(field_mappings=RULES.field_mappings, missing=MissingPolicy.ZERO)
+    (result,) = match({"vendor": "Vega Logistics"}, rules=rules)
+    assert [field.weight for field in result.candidates[0].evidence] == [0.4, 0.3, 0.2, 0.1]
+    assert result.candidates[0].confidence == 0.4
+
+
+def test_unreadable_values_are_missing_and_named_once() -> None:
+    first, second = match({"vendor": "Vega", "date": "soon", "amount": True}, {"amount": " "})
+    assert first.unreadable == (Unreadable("date", "soon"), Unreadable("amount", "true"))
+    assert first.candidates[0].evidence[1].document_value == "soon"
+    assert second == DocumentMatch((), ())
+
+
+def test_excluded_rows_are_no_candidates_of_that_document() -> None:
+    document: dict[str, FieldValue] = {"vendor": "Vega Logistik"}
+    excluded = frozenset({(0, ReferenceRowId("r1")), (0, ReferenceRowId("gone"))})
+    first, second = match(document, document, exclusions=excluded)
+    assert [candidate.reference_row_id for candidate in first.candidates] == ["r2"]
+    assert [candidate.reference_row_id for candidate in second.candidates] == ["r1", "r2"]
+
+
+def test_no_documents_have_no_matches() -> None:
+    assert match() == []
+
+
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "vendor": st.text(max_size=8),
+        "date": st.sampled_from(["2024-03-02", "3/3/2024", "soon", ""]),
+        "amount": st.one_of(st.integers(90, 140), st.sampled_from(["100,00", "€ 130", None])),
+    },
+)
+
+
+@given(st.lists(FIELDS, max_size=4))
+def test_scores_times_weights_add_up_to_the_confidence(
+    documents: list[dict[str, FieldValue]],
+) -> None:
+    for result in match(*documents):
+        for candidate in result.candidates:
+            total = sum(field.score * field.weight for field in candidate.evidence)
+            assert total == pytest.approx(candidate.confidence, abs=1e-3)
+            assert 0 <= candidate.confidence <= 1
+
+
+@given(st.lists(FIELDS, min_size=2, max_size=4))
+def test_a_match_is_the_same_alone_and_among_others(
+    documents: list[dict[str, FieldValue]],
+) -> None:
+    assert match(*documents) == [match(document)[0] for document in documents]
