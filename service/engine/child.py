@@ -1,8 +1,8 @@
 """What does a process of the pool do? It answers one call after another, until its parent is gone.
 
 Run as `python -m service.engine.child PARENT_PID MODULE …`. Calls come on standard input and
-answers go to standard output, each as a length (8 bytes, big endian) and that many bytes of
-pickle. The modules named are imported at once, so that the first call does not wait for them.
+answers go to standard output, framed as in `calls.py`. The modules named are imported at once, so
+that the first call does not wait for them.
 """
 
 import ctypes
@@ -10,22 +10,13 @@ import importlib
 import os
 import pickle
 import signal
-import struct
 import sys
 import traceback
-from dataclasses import dataclass
 from typing import BinaryIO
 
-LENGTH = struct.Struct(">Q")
+from service.engine.calls import LENGTH, Failure
+
 PR_SET_PDEATHSIG = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The answer to a call that raised: the error's type and text, and its traceback."""
-
-    error: str
-    trace: str
 
 
 def main(arguments: list[str]) -> None:
@@ -37,9 +28,10 @@ def main(arguments: list[str]) -> None:
     for module in arguments[1:]:
         importlib.import_module(module)
     while (header := calls.read(LENGTH.size)) and len(header) == LENGTH.size:
-        # Written by our own parent over a private pipe.
-        function, job = pickle.loads(calls.read(LENGTH.unpack(header)[0]))  # noqa: S301
+        call = calls.read(LENGTH.unpack(header)[0])
         try:
+            # Written by our own parent over a private pipe.
+            function, job = pickle.loads(call)  # noqa: S301
             answer = function(job)
         except Exception as error:  # noqa: BLE001 - the edge of one call: the parent gets to know
             answer = Failure(f"{type(error).__name__}: {error}", traceback.format_exc())

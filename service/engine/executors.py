@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from service.domain.errors import MatchingFailedError
-from service.engine.child import LENGTH, Failure
+from service.engine.calls import LENGTH, Failure
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ class _ChildDiedError(Exception):
 @dataclass(frozen=True, slots=True)
 class _Call:
     body: bytes
-    answer: asyncio.Future[object]
+    answer: asyncio.Future[bytes]
 
 
 class LocalPool:
@@ -99,11 +99,13 @@ class LocalPool:
     async def _answer(self, window: deque[_Call]) -> object:
         for _ in range(MAX_DEATHS):
             try:
-                outcome = await window[0].answer
+                answer = await window[0].answer
             except _ChildDiedError:
                 window[0] = self._submit(window[0].body)
                 continue
             window.popleft()
+            # Written by our own child over a private pipe.
+            outcome = pickle.loads(answer)  # noqa: S301
             if isinstance(outcome, Failure):
                 log.error("call_failed", action="match", error=outcome.error, trace=outcome.trace)
                 raise MatchingFailedError(
@@ -132,14 +134,14 @@ class LocalPool:
             return
         try:
             async with asyncio.timeout(CALL_LIMIT_SECONDS):
-                outcome = await _exchange(child, call.body)
+                answer = await _exchange(child, call.body)
         except (EOFError, OSError, TimeoutError) as error:
             died = _ChildDiedError(f"process {child.pid}: {type(error).__name__}")
             if not call.answer.done():
                 call.answer.set_exception(died)
             raise died from error
         if not call.answer.done():
-            call.answer.set_result(outcome)
+            call.answer.set_result(answer)
 
     @asynccontextmanager
     async def _child(self) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -172,16 +174,13 @@ async def local_pool(size: int, preload: tuple[str, ...] = ()) -> AsyncIterator[
                 keeper.cancel()
 
 
-async def _exchange(child: asyncio.subprocess.Process, body: bytes) -> object:
+async def _exchange(child: asyncio.subprocess.Process, body: bytes) -> bytes:
     if child.stdin is None or child.stdout is None:
         raise EOFError("The process has no pipes.")
     child.stdin.writelines((LENGTH.pack(len(body)), body))
     await child.stdin.drain()
     header = await child.stdout.readexactly(LENGTH.size)
-    # Written by our own child over a private pipe.
-    return pickle.loads(  # noqa: S301
-        await child.stdout.readexactly(LENGTH.unpack(header)[0])
-    )
+    return await child.stdout.readexactly(LENGTH.unpack(header)[0])
 
 
 async def _stop(child: asyncio.subprocess.Process) -> None:

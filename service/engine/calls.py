@@ -1,0 +1,18 @@
+"""What passes between a pool and its processes, and how is it framed?
+
+A frame is a length (8 bytes, big endian) and that many bytes of pickle: over private pipes, from
+and to our own processes alone.
+"""
+
+import struct
+from dataclasses import dataclass
+
+LENGTH = struct.Struct(">Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The answer to a call that raised: the error's type and text, and its traceback."""
+
+    error: str
+    trace: str
