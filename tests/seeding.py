@@ -207,9 +207,10 @@ async def running_engine(
         live = await stack.enter_async_context(signals.running(database))
         stopping = asyncio.Event()
         feeds = await stack.enter_async_context(hub.running(database, live, stopping))
-        pool: Executor = executor or await stack.enter_async_context(
-            executors.local_pool(2, preload=(chunks.__name__,))
-        )
-        tools = Tools(database, live, pool, ReferenceFiles(directory, database))
+        if executor is None:
+            executor = await stack.enter_async_context(
+                executors.local_pool(2, preload=(chunks.__name__,))
+            )
+        tools = Tools(database, live, executor, ReferenceFiles(directory, database))
         await stack.enter_async_context(worker.running(tools, options or WorkerOptions()))
-        yield Engine(live, feeds, pool, stopping)
+        yield Engine(live, feeds, executor, stopping)

@@ -22,13 +22,14 @@ class Claim:
 
 
 # A run whose lease ran out may be claimed, and so may one of our own that we no longer work on
-# (after the database was away). Fair between workspaces: fewest runs at work first.
+# (after the database was away); never one that we still work on, even if its lease ran out.
+# Fair between workspaces: fewest runs at work first.
 _CLAIM = """
 WITH candidate AS (
     SELECT id FROM runs
     WHERE status IN ('queued', 'running', 'ai_resolving')
-      AND (lease_until IS NULL OR lease_until < now()
-           OR (worker_id = $1 AND id <> ALL($3::uuid[])))
+      AND (lease_until IS NULL OR lease_until < now() OR worker_id = $1)
+      AND id <> ALL($3::uuid[])
     ORDER BY (SELECT count(*) FROM runs AS busy
               WHERE busy.workspace_id = runs.workspace_id
                 AND busy.status IN ('queued', 'running', 'ai_resolving')
