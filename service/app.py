@@ -16,9 +16,13 @@ from service.api.context import Services
 from service.api.health import health_routes
 from service.api.hosts import AllowedHosts, WhenReady
 from service.api.limits import Limits
-from service.engine import signals
+from service.engine import chunks, executors, hub, signals, worker
+from service.engine.datasets import ReferenceFiles
+from service.engine.execute import Tools
+from service.engine.uploads import Uploads
+from service.engine.worker import WorkerOptions
 from service.settings import Settings
-from service.store import embedded, first_key, schema
+from service.store import embedded, first_key, leases, schema
 from service.store.database import Database
 from service.ui import pages
 
@@ -42,12 +46,17 @@ def create_app(settings: Settings) -> Starlette:
                 Database.open(url, pool_size=settings.database_pool_size)
             )
             app.state.first_key = await first_key.ensure(database, settings.data_dir)
+            notices = await stack.enter_async_context(signals.running(database))
             services = Services(
                 database=database,
-                signals=await stack.enter_async_context(signals.running(database)),
+                signals=notices,
+                hub=await stack.enter_async_context(
+                    hub.running(database, notices, app.state.stopping)
+                ),
+                uploads=Uploads(settings.data_dir / "uploads", database),
                 limits=Limits(upload_bytes=settings.max_upload_bytes),
             )
-            # The engine comes up here, after what it uses and before anyone can ask for a run.
+            await _start_engine(stack, settings, services)
             app.state.services = services
             try:
                 yield
@@ -61,3 +70,23 @@ def create_app(settings: Settings) -> Starlette:
     # Innermost, so that what they refuse has a request id and the form of every problem.
     app.user_middleware += [Middleware(AllowedHosts, frozenset(hosts)), Middleware(WhenReady)]
     return app
+
+
+async def _start_engine(stack: AsyncExitStack, settings: Settings, services: Services) -> None:
+    """Let this process carry out runs, after what that uses and before anyone can ask for one."""
+    if settings.database_url is None:
+        # The embedded server died with its last owner, and so did whoever held a lease.
+        async with services.database.connection() as connection:
+            await leases.end_all(connection)
+    pool = await stack.enter_async_context(
+        executors.local_pool(settings.workers, preload=(chunks.__name__,))
+    )
+    directory = settings.data_dir / "reference-files"
+    directory.mkdir(parents=True, exist_ok=True)
+    tools = Tools(
+        database=services.database,
+        signals=services.signals,
+        executor=pool,
+        files=ReferenceFiles(directory, services.database),
+    )
+    await stack.enter_async_context(worker.running(tools, WorkerOptions()))
