@@ -72,7 +72,7 @@ def from_objects(
     """Yield documents from JSON objects with `fields` and perhaps `id, filename, collection`."""
     documents: list[DocumentRow] = []
     characters = 0
-    for number, (row, _) in enumerate(rows, start=1):
+    for number, row, _ in rows:
         document = _from_object(number, row, instructions, problems)
         if document is None:
             continue

@@ -18,8 +18,8 @@ from service.ingest.limits import (
 from service.ingest.problems import Problems
 from service.ingest.tables import Cells, TableBlock
 
-# A row as it came, and whether its texts must be looked at one by one.
-JsonRow = tuple[JsonValue, bool]
+# A row's number, the row as it came, and whether its texts must be looked at one by one.
+JsonRow = tuple[int, JsonValue, bool]
 
 _PLAIN = {str, type(None)}
 
@@ -32,7 +32,7 @@ class JsonTable:
     """
 
     def __init__(self, rows: Iterable[JsonRow], problems: Problems) -> None:
-        """Take the rows from `rows_of_lines`, or from a list that was decoded as a whole."""
+        """Take the rows from `rows_of_lines` or `rows_of_list`."""
         self.columns: list[str] = []
         self._known: set[str] = set()
         self._source = rows
@@ -42,7 +42,7 @@ class JsonTable:
         """Yield the rows in order."""
         rows: list[Cells] = []
         number = characters = 0
-        for number, (row, look_closer) in enumerate(self._source, start=1):
+        for number, row, look_closer in self._source:
             cells = self._cells(number, row, look_closer)
             rows.append(cells)
             characters += sum(map(len, filter(None, cells)))
@@ -96,10 +96,17 @@ class JsonTable:
 def rows_of_lines(
     lines: Iterable[str], decode: Callable[[str], JsonValue], problems: Problems
 ) -> Iterator[JsonRow]:
-    """Decode NDJSON lines; one that cannot be decoded is noted and becomes an empty row."""
+    """Decode NDJSON lines; one that cannot be decoded is noted and left out."""
     for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
         try:
-            yield (decode(line), may_hide_faults(line)) if line else ({}, False)
+            yield number, decode(line), may_hide_faults(line)
         except BadJsonError as error:
             problems.add("bad_json", f"Row {number} {error}", row=number)
-            yield {}, False
+
+
+def rows_of_list(rows: Iterable[JsonValue]) -> Iterator[JsonRow]:
+    """Number the rows of a list that was decoded as a whole."""
+    for number, row in enumerate(rows, start=1):
+        yield number, row, True

@@ -10,7 +10,7 @@ from service.ingest.column_types import ColumnTypes
 from service.ingest.csv_table import CsvTable
 from service.ingest.document_rows import DocumentRow
 from service.ingest.instructions import Instructions, Outcome, UploadFormat
-from service.ingest.json_table import JsonTable, rows_of_lines
+from service.ingest.json_table import JsonTable, rows_of_lines, rows_of_list
 from service.ingest.problems import Problems, UnreadableError
 from service.ingest.tables import Cells, TableReader
 
@@ -79,7 +79,7 @@ class ReferenceUpload:
             case UploadFormat.JSON:
                 body = json_body.reference_data(self._file, self._problems)
                 self._name, self.id_column = body.name, body.id_column
-                return JsonTable(((row, True) for row in body.rows), self._problems)
+                return JsonTable(rows_of_list(body.rows), self._problems)
             case _ as never:
                 assert_never(never)
 
@@ -119,7 +119,7 @@ class DocumentUpload:
                 return document_rows.from_objects(rows, self._instructions, self._problems)
             case UploadFormat.JSON:
                 body = json_body.documents(self._file, self._problems)
-                rows = ((row, True) for row in body)
+                rows = rows_of_list(body)
                 return document_rows.from_objects(rows, self._instructions, self._problems)
             case _ as never:
                 assert_never(never)

@@ -1,0 +1,260 @@
+"""Can a client bring documents in, bring them again, and find them?"""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.api.conftest import LIMITS, Api
+
+URL = "/v1/documents"
+NDJSON = {"Content-Type": "application/x-ndjson"}
+# Beyond this size a child process reads the upload.
+LARGE = 70_000
+
+
+async def listed(api: Api, **filters: str) -> list[dict[str, Any]]:
+    reply = await api.client.get(URL, params=filters)
+    assert reply.status_code == 200
+    data: list[dict[str, Any]] = reply.json()["data"]
+    return data
+
+
+async def post(api: Api, *documents: Any) -> Any:
+    content = json.dumps({"documents": documents})
+    return await api.client.post(URL, content=content, headers={"Content-Type": "application/json"})
+
+
+async def test_documents_come_back_with_the_values_they_had(api: Api) -> None:
+    fields = {"text": 'Fü"\\\n\t', "number": 12.5, "count": 3, "flag": True, "none": None}
+    document = {"id": "d 1", "filename": "a.pdf", "collection": "c", "fields": fields}
+
+    reply = await post(api, document)
+
+    assert reply.status_code == 201
+    assert reply.json() == {"created": 1, "updated": 0, "documents": [{"id": "d 1"}]}
+    found = (await api.client.get(f"{URL}/d 1", params={"collection": "c"})).json()
+    assert {key: found[key] for key in document} == document
+    assert found["created_at"] == found["updated_at"]
+    assert (await api.client.get(f"{URL}/d 1")).status_code == 404
+    assert await listed(api, collection="c") == [found]
+    assert await listed(api) == []
+
+
+async def test_numbers_are_kept_as_they_were_written(api: Api) -> None:
+    content = b'{"id": "1", "fields": {"a": 12.50, "b": 123456789012345678901}}'
+
+    await api.client.post(URL, content=content, headers=NDJSON)
+
+    async with api.database.connection() as connection:
+        stored = await connection.fetchval("SELECT fields::text FROM documents")
+    assert stored == '{"a": 12.50, "b": 123456789012345678901}'
+
+
+async def test_a_document_is_replaced_by_collection_and_id(api: Api) -> None:
+    await post(
+        api,
+        {"id": "a", "filename": "a.pdf", "fields": {"x": 1, "y": 2}},
+        {"id": "a", "collection": "other", "fields": {"x": 1}},
+    )
+
+    reply = await post(api, {"id": "a", "fields": {"x": 3}}, {"id": "b", "fields": {}})
+
+    assert reply.json() == {"created": 1, "updated": 1, "documents": [{"id": "a"}, {"id": "b"}]}
+    changed, new = await listed(api)
+    assert (changed["fields"], changed["filename"], new["fields"]) == ({"x": 3}, None, {})
+    assert changed["updated_at"] > changed["created_at"]
+    assert [each["fields"] for each in await listed(api, collection="other")] == [{"x": 1}]
+
+
+async def test_a_document_without_id_gets_one(api: Api) -> None:
+    reply = await post(api, {"fields": {"x": 1}}, {"fields": {"x": 1}})
+
+    first, second = (document["id"] for document in reply.json()["documents"])
+    assert first != second
+    assert (await api.client.get(f"{URL}/{first}")).json()["fields"] == {"x": 1}
+
+
+@pytest.mark.parametrize("padding", [0, LARGE], ids=["here", "child"])
+async def test_ndjson_is_taken_here_and_in_a_child(api: Api, padding: int) -> None:
+    lines = [json.dumps({"id": str(number), "fields": {"n": number}}) for number in range(1500)]
+    content = "\n".join(lines).encode() + b"\n" * padding
+
+    reply = await api.client.post(URL, content=content, headers=NDJSON)
+
+    assert reply.status_code == 201
+    body = reply.json()
+    assert body["created"] == 1500
+    assert [each["id"] for each in body["documents"]] == [str(number) for number in range(1500)]
+
+
+@pytest.mark.parametrize("padding", [0, LARGE], ids=["here", "child"])
+async def test_csv_rows_become_documents_with_all_columns(api: Api, padding: int) -> None:
+    content = b"no,file,amount\n1,a.pdf,12.50\n2,,\n" + b"\n" * padding
+    fields = {"id_column": "no", "filename_column": "file", "collection": "scans"}
+
+    reply = await api.client.post(URL, files={"file": ("d.csv", content)}, data=fields)
+
+    assert reply.status_code == 201
+    first, second = await listed(api, collection="scans")
+    assert (first["id"], first["filename"]) == ("1", "a.pdf")
+    assert first["fields"] == {"no": "1", "file": "a.pdf", "amount": "12.50"}
+    assert (second["id"], second["filename"]) == ("2", None)
+
+
+async def test_documents_are_listed_by_id_in_code_point_order(api: Api) -> None:
+    ids = ["b", "B", "a", "ä", "Z", "1"]
+    await post(api, *({"id": each, "fields": {}} for each in ids))
+
+    first = await api.client.get(URL, params={"limit": 4})
+    rest = await api.client.get(first.links["next"]["url"])
+
+    found = [each["id"] for each in [*first.json()["data"], *rest.json()["data"]]]
+    assert found == sorted(ids)
+    assert rest.json()["pagination"] == {
+        "total": 6,
+        "limit": 4,
+        "has_more": False,
+        "next_cursor": None,
+    }
+
+
+@pytest.mark.parametrize("document_id", ["a/b", "a b", "ü?#%", "x" * 200])
+async def test_a_document_is_read_by_an_id_of_any_characters(api: Api, document_id: str) -> None:
+    await post(api, {"id": document_id, "fields": {}})
+
+    reply = await api.client.get(f"{URL}/{quote(document_id, safe='')}")
+
+    assert reply.json()["id"] == document_id
+    for absent in ("absent", "%00", "y" * 201):
+        assert (await api.client.get(f"{URL}/{absent}")).status_code == 404
+
+
+async def test_another_workspace_sees_and_changes_nothing(api: Api) -> None:
+    await post(api, {"id": "a", "fields": {"x": 1}})
+    headers = await api.key(workspace_id=await api.other_workspace())
+
+    assert (await api.client.get(f"{URL}/a", headers=headers)).status_code == 404
+    assert (await api.client.get(URL, headers=headers)).json()["pagination"]["total"] == 0
+    body = {"documents": [{"id": "a", "fields": {"x": 2}}]}
+    assert (await api.client.post(URL, json=body, headers=headers)).json()["created"] == 1
+    assert (await api.client.get(f"{URL}/a")).json()["fields"] == {"x": 1}
+
+
+BAD_DOCUMENTS: dict[str, tuple[Any, str, str]] = {
+    "no object": (1, "/documents/0", "Row 1 is not a JSON object."),
+    "no fields": ({}, "/documents/0/fields", "Row 1 needs `fields`, a JSON object."),
+    "nested": (
+        {"fields": {"a": {"b": 1}}},
+        "/documents/0/a",
+        "Row 1, field 'a': the value is an object, not a single value.",
+    ),
+    "unknown key": (
+        {"fields": {}, "file": "x"},
+        "/documents/0/file",
+        "Row 1: there is no key 'file'; the keys are id, filename, collection, fields.",
+    ),
+    "number as id": ({"id": 5, "fields": {}}, "/documents/0/id", "Row 1: `id` is not a string."),
+    "empty id": (
+        {"id": "", "fields": {}},
+        "/documents/0/id",
+        "Row 1: `id` must have 1 to 200 characters.",
+    ),
+    "long collection": (
+        {"collection": "x" * 201, "fields": {}},
+        "/documents/0/collection",
+        "Row 1: `collection` must have 1 to 200 characters.",
+    ),
+    "long filename": (
+        {"filename": "x" * 1001, "fields": {}},
+        "/documents/0/filename",
+        "Row 1: `filename` is longer than 1000 characters.",
+    ),
+    "NUL": (
+        {"fields": {"a": "\0"}},
+        "/documents/0/a",
+        "Row 1, field 'a': the value contains a NUL character.",
+    ),
+    "lone surrogate": (
+        {"fields": {"a": "\ud800"}},
+        "/documents/0/a",
+        "Row 1, field 'a': the value contains a lone surrogate, which is no character.",
+    ),
+    "field without name": (
+        {"fields": {"": 1}},
+        "/documents/0/fields",
+        "Row 1: the name of a field must have 1 to 200 characters.",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer", "message"), BAD_DOCUMENTS.values(), ids=BAD_DOCUMENTS
+)
+async def test_a_bad_document_is_explained_and_nothing_stays(
+    api: Api, document: Any, pointer: str, message: str
+) -> None:
+    reply = await post(api, document, {"id": "good", "fields": {}})
+
+    assert reply.status_code == 400
+    [error] = reply.json()["errors"]
+    assert (error["pointer"], error["row"], error["message"]) == (pointer, 1, message)
+    assert await listed(api) == []
+
+
+@pytest.mark.parametrize("padding", [0, LARGE], ids=["here", "child"])
+async def test_repeated_documents_are_named_with_all_their_rows(api: Api, padding: int) -> None:
+    documents: list[Any] = [{"id": each, "fields": {}} for each in ("a", "b", "a", "b", "a")]
+    documents += [{"id": "a", "collection": "other", "fields": {"x": "x" * padding}}]
+
+    reply = await post(api, *documents)
+
+    assert reply.status_code == 400
+    told = [(error["row"], error["pointer"]) for error in reply.json()["errors"]]
+    assert told == [(3, "/documents/2"), (5, "/documents/4"), (4, "/documents/3")]
+    assert reply.json()["errors"][0]["message"] == (
+        "Row 3 has the id 'a' that row 1 has too, in the collection 'default'."
+    )
+    assert await listed(api) == []
+
+
+BAD_LINES = {
+    "not JSON": (b'{"fields": {}}\n{"fields": \n', 2, "is not valid JSON: Expecting value"),
+    "NaN": (b'{"fields": {"a": NaN}}', 1, "contains NaN, which is not JSON."),
+    "too large": (b'{"fields": {"a": 1e999}}', 1, ", field 'a': the value is a number too large"),
+    "repeated key": (b'{"fields": {"a": 1, "a": 2}}', 1, "names the key 'a' more than once."),
+    "bad UTF-8": (b'{"fields": {"a": "\xff"}}', 1, "is not valid UTF-8."),
+    "deep": (b"[" * 50_000, 1, "is nested too deeply."),
+}
+
+
+@pytest.mark.parametrize(("content", "row", "reason"), BAD_LINES.values(), ids=BAD_LINES)
+async def test_a_bad_line_is_named_by_number(
+    api: Api, content: bytes, row: int, reason: str
+) -> None:
+    reply = await api.client.post(URL, content=content, headers=NDJSON)
+
+    assert reply.status_code == 400
+    [error] = reply.json()["errors"]
+    assert error["row"] == row
+    assert error["message"].startswith(f"Row {row}{'' if reason[0] == ',' else ' '}{reason}")
+
+
+async def test_bodies_without_documents_or_with_too_many_are_refused(api: Api) -> None:
+    none = await post(api)
+    no_lines = await api.client.post(URL, content=b"\n\n", headers=NDJSON)
+    many = await post(api, *({"fields": {}} for _ in range(10_001)))
+    large = await api.client.post(URL, content=b" " * LIMITS.upload_bytes + b"{", headers=NDJSON)
+
+    assert none.json()["detail"] == no_lines.json()["detail"] == "There are no documents."
+    assert (many.status_code, large.status_code) == (400, 413)
+    assert many.json()["errors"][0]["pointer"] == "/documents"
+
+
+async def test_a_collection_without_name_is_refused(api: Api) -> None:
+    assert (await api.client.get(URL, params={"collection": ""})).status_code == 400
+    reply = await api.client.post(
+        URL, files={"file": ("d.csv", b"a\n1\n")}, data={"collection": "x" * 201}
+    )
+    assert reply.json()["detail"] == "`collection` must have 1 to 200 characters."
