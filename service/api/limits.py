@@ -122,7 +122,10 @@ def _explain(body: bytes, complaint: str) -> InvalidInputError:
         return _not_json("a text in it has half a surrogate pair", position)
     if "truncated" in complaint:
         return _not_json("it ends too early", len(body))
-    reason = complaint.removeprefix("JSON is malformed: ").split(" (byte")[0]
+    reason = re.sub(r"^JSON is malformed: | \(byte \d+\)$| - at `.*`$", "", complaint)
+    if position is not None and reason == "trailing characters":
+        # Counted from behind the first of them.
+        position -= 1
     return _not_json(reason[:1].lower() + reason[1:], position)
 
 
