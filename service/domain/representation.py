@@ -1,10 +1,11 @@
 """How do runs, progress and reference data look as JSON, in replies and in events alike?"""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from service.domain.reference import ReferenceData
 from service.domain.results import MatchResult
-from service.domain.runs import Run
+from service.domain.runs import Run, RunWarning
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -31,10 +32,7 @@ def run(value: Run) -> dict[str, Json]:
         "dry_run": value.dry_run,
         "reference_data_version": value.reference_data_version,
         "config_version": value.config_version,
-        "warnings": [
-            {"code": warning.code, "count": warning.count, "sample": warning.sample}
-            for warning in value.warnings
-        ],
+        "warnings": warnings(value.warnings),
         "ai": None,
         "error": value.error,
         "created_at": timestamp(value.created_at),
@@ -50,6 +48,11 @@ def run(value: Run) -> dict[str, Json]:
             "results": f"{path}/results",
         },
     }
+
+
+def warnings(values: Sequence[RunWarning]) -> list[Json]:
+    """What did not stop a run: the same form in replies and in the database."""
+    return [{"code": each.code, "count": each.count, "sample": each.sample} for each in values]
 
 
 def progress(value: Run) -> dict[str, Json]:

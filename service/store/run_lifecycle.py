@@ -5,8 +5,9 @@ LeaseLostError, so that the transaction is rolled back, when the run is no longe
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
+from service.domain import representation
 from service.domain.configs import MatchingRules
 from service.domain.errors import LeaseLostError
 from service.domain.reference import ReferenceVersion
@@ -147,7 +148,7 @@ async def advance(connection: Connection, lease: Lease, step: Advance) -> Run:
         step.matched,
         step.confidence_sum,
         step.rows_per_second,
-        json.dumps([asdict(warning) for warning in step.warnings]),
+        json.dumps(representation.warnings(step.warnings)),
     )
     run = _held(record)
     await runs.tell_progress(connection, run)
