@@ -23,8 +23,9 @@ from service.domain.identifiers import (
 from service.domain.results import MatchResult, ResolvedBy, ReviewStatus
 from service.domain.runs import Run
 from service.engine.signals import run_topic, workspace_topic
-from service.store import results
-from service.store.results import Position, ResultFilter, Review, Sort
+from service.store import results, reviews
+from service.store.results import Position, ResultFilter, Sort
+from service.store.reviews import Review
 
 FILTERS = (
     "status",
@@ -35,7 +36,7 @@ FILTERS = (
     "document_id",
     "sort",
 )
-RESULT_LIST = pagination.Listing(key=tuple[float, str], filters=FILTERS)
+RESULT_LIST = pagination.Listing(key=tuple[float, str], filters=FILTERS, with_pages=True)
 MAX_NOTES_LENGTH = 10_000
 
 
@@ -54,13 +55,12 @@ async def list_results(request: Request, caller: Caller) -> Response:
     asked = pagination.read(request, RESULT_LIST)
     sort = filters.one_of(asked.filters, "sort", Sort) or Sort.CONFIDENCE
     wanted = _filter(asked)
-    after = None if asked.after is None else Position(asked.after[0], DocumentId(asked.after[1]))
     run = await find_run(request, caller)
     async with services(request).database.connection() as connection:
         total = asked.total
         if total is None:
             total = await results.count(connection, run.id, wanted)
-        page = await results.page(connection, run.id, wanted, sort, after, asked.limit + 1)
+        page = await results.page(connection, run.id, wanted, sort, _start(asked), asked.limit + 1)
     return pagination.reply(
         request,
         asked,
@@ -89,17 +89,18 @@ async def review_result(request: Request, caller: Caller) -> Response:
     result = await _find_result(request, run)
     _check_open_for_review(run)
     _check_choice(body, result)
-    conditions.check_if_match(request, conditions.version_tag(result.version))
     choice = body.matched_reference_row_id
     verdict = Review(
         status=body.status,
         notes=body.notes,
         choice=None if choice is None else ReferenceRowId(choice),
         reviewer=caller.key_name,
-        if_version=result.version if "if-match" in request.headers else None,
+        if_version=_version_asked_for(request, result),
     )
     async with service.database.transaction() as connection:
-        reviewed = await results.review(connection, run, result.id, verdict)
+        reviewed = await reviews.record(connection, run, result.id, verdict)
+    if reviewed is None and verdict.if_version is None:
+        raise parameters.not_found("result", result.id)
     if reviewed is None:
         raise PreconditionFailedError("Someone else reviewed this result just now: read it again.")
     service.signals.notify(run_topic(run.id), workspace_topic(run.workspace_id))
@@ -114,6 +115,13 @@ def write_result(result: MatchResult) -> dict[str, replies.Json]:
         "evidence": replies.stored_json(result.evidence),
         "candidates": replies.stored_json(result.candidates),
     }
+
+
+def _start(asked: Asked[tuple[float, str]]) -> Position | int:
+    if asked.after is None:
+        return asked.offset
+    confidence, document_id = asked.after
+    return Position(confidence, DocumentId(document_id))
 
 
 def _filter(asked: Asked[tuple[float, str]]) -> ResultFilter:
@@ -134,6 +142,15 @@ def _check_open_for_review(run: Run) -> None:
         raise ConflictError("This was a dry run: its results cannot be reviewed.")
     if not run.status.is_terminal:
         raise ConflictError(f"The run is {run.status}: its results can be reviewed once it ended.")
+
+
+def _version_asked_for(request: Request, result: MatchResult) -> int | None:
+    """Return the version that `If-Match` names; None where any will do.
+
+    Raises PreconditionFailedError when it names another one than the stored.
+    """
+    conditions.check_if_match(request, conditions.version_tag(result.version))
+    return None if request.headers.get("if-match", "*").strip() == "*" else result.version
 
 
 def _check_choice(body: ReviewRequest, result: MatchResult) -> None:

@@ -1,17 +1,15 @@
-"""Which results does a run have, and what did reviewers say of them?"""
+"""Which results does a run have?"""
 
-import json
+import math
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from service.domain import representation
-from service.domain.events import EventType
+import msgspec
+
 from service.domain.identifiers import DocumentId, ReferenceRowId, ResultId, RunId
 from service.domain.results import MatchResult, ResolvedBy, ReviewStatus
-from service.domain.runs import TERMINAL_STATUSES, Run
-from service.store import events, runs
-from service.store.database import Connection, Record, fetch_one
+from service.store.database import Connection, Record
 
 # The order in which `store/copy_text.py` rows for this table are written.
 COPY_COLUMNS = (
@@ -66,32 +64,55 @@ class Position:
     document_id: DocumentId
 
 
+# Before every result in either order. Bounds are always there, since a plan that must also fit
+# "no bound" cannot use them on the index: each page would then read the run from its start.
+START = Position(math.inf, DocumentId(""))
+
+# The rest of those that share the last confidence, then those below it: two walks of one index.
 _BY_CONFIDENCE = """
-SELECT * FROM results
-WHERE run_id = $1
-  AND ($2::text IS NULL OR status = $2)
-  AND ($3::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $3)
-  AND ($4::float8 IS NULL OR confidence >= $4)
-  AND ($5::float8 IS NULL OR confidence <= $5)
-  AND ($6::text IS NULL OR resolved_by = $6)
-  AND ($7::text IS NULL OR document_id = $7)
-  AND ($8::float8 IS NULL
-       OR (confidence <= $8 AND (confidence < $8 OR document_id > $9)))
+(SELECT * FROM results
+ WHERE run_id = $1
+   AND confidence >= $2 AND confidence <= $3
+   AND ($4::text IS NULL OR status = $4)
+   AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
+   AND ($6::text IS NULL OR resolved_by = $6)
+   AND confidence = $7 AND document_id > $8
+ ORDER BY document_id
+ LIMIT $9)
+UNION ALL
+(SELECT * FROM results
+ WHERE run_id = $1
+   AND confidence >= $2 AND confidence <= $3
+   AND ($4::text IS NULL OR status = $4)
+   AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
+   AND ($6::text IS NULL OR resolved_by = $6)
+   AND confidence < $7
+ ORDER BY confidence DESC, document_id
+ LIMIT $9 OFFSET $10)
 ORDER BY confidence DESC, document_id
-LIMIT $10
+LIMIT $9
 """
 _BY_DOCUMENT = """
 SELECT * FROM results
 WHERE run_id = $1
-  AND ($2::text IS NULL OR status = $2)
-  AND ($3::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $3)
-  AND ($4::float8 IS NULL OR confidence >= $4)
-  AND ($5::float8 IS NULL OR confidence <= $5)
+  AND confidence >= $2 AND confidence <= $3
+  AND ($4::text IS NULL OR status = $4)
+  AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
   AND ($6::text IS NULL OR resolved_by = $6)
-  AND ($7::text IS NULL OR document_id = $7)
-  AND ($8::text IS NULL OR document_id > $8)
+  AND document_id > $7
 ORDER BY document_id
-LIMIT $9
+LIMIT $8 OFFSET $9
+"""
+# A run has one result per document: nothing to sort, and no second page.
+_OF_DOCUMENT = """
+SELECT * FROM results
+WHERE run_id = $1
+  AND confidence >= $2 AND confidence <= $3
+  AND ($4::text IS NULL OR status = $4)
+  AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
+  AND ($6::text IS NULL OR resolved_by = $6)
+  AND document_id = $7
+LIMIT $8 OFFSET $9
 """
 
 
@@ -100,36 +121,45 @@ async def page(
     run_id: RunId,
     wanted: ResultFilter,
     sort: Sort,
-    after: Position | None,
+    after: Position | int | None,
     limit: int,
 ) -> list[MatchResult]:
-    """Return up to `limit` results behind `after`, in the order asked for."""
+    """Return up to `limit` results in the order asked for.
+
+    They are those behind the position `after`, or those behind the first so many, which costs
+    reading them.
+    """
     filters = _filter_arguments(wanted)
-    document_id = after.document_id if after else None
-    if sort is Sort.DOCUMENT:
-        records = await connection.fetch(_BY_DOCUMENT, run_id, *filters, document_id, limit)
-    else:
-        confidence = after.confidence if after else None
+    start, offset = (after, 0) if isinstance(after, Position) else (START, after or 0)
+    if wanted.document_id is not None:
         records = await connection.fetch(
-            _BY_CONFIDENCE, run_id, *filters, confidence, document_id, limit
+            _OF_DOCUMENT, run_id, *filters, wanted.document_id, limit, offset
         )
-    return [_from_record(record) for record in records]
+    elif sort is Sort.DOCUMENT:
+        records = await connection.fetch(
+            _BY_DOCUMENT, run_id, *filters, start.document_id, limit, offset
+        )
+    else:
+        records = await connection.fetch(
+            _BY_CONFIDENCE, run_id, *filters, start.confidence, start.document_id, limit, offset
+        )
+    return [from_record(record) for record in records]
 
 
 _COUNT = """
 SELECT count(*) FROM results
 WHERE run_id = $1
-  AND ($2::text IS NULL OR status = $2)
-  AND ($3::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $3)
-  AND ($4::float8 IS NULL OR confidence >= $4)
-  AND ($5::float8 IS NULL OR confidence <= $5)
+  AND confidence >= $2 AND confidence <= $3
+  AND ($4::text IS NULL OR status = $4)
+  AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
   AND ($6::text IS NULL OR resolved_by = $6)
-  AND ($7::text IS NULL OR document_id = $7)
 """
 
 
 async def count(connection: Connection, run_id: RunId, wanted: ResultFilter) -> int:
     """Return how many results the filter lets through."""
+    if wanted.document_id is not None:
+        return len(await page(connection, run_id, wanted, Sort.DOCUMENT, None, limit=1))
     number: int = await connection.fetchval(_COUNT, run_id, *_filter_arguments(wanted))
     return number
 
@@ -140,86 +170,25 @@ _FETCH = "SELECT * FROM results WHERE run_id = $1 AND id = $2"
 async def fetch(connection: Connection, run_id: RunId, result_id: ResultId) -> MatchResult | None:
     """Return the result, or None when the run has no such result."""
     record = await connection.fetchrow(_FETCH, run_id, result_id)
-    return _from_record(record) if record else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
-    """What a person says of a result; `choice` is the candidate chosen instead of the proposal.
-
-    `if_version` makes the review conditional on the version that the person saw.
-    """
-
-    status: ReviewStatus
-    notes: str | None
-    choice: ReferenceRowId | None
-    reviewer: str
-    if_version: int | None
-
-
-_COUNT_EVENT = """
-UPDATE runs SET event_seq = event_seq + 1, updated_at = clock_timestamp()
-WHERE id = $1 AND status = ANY($2::text[]) AND NOT dry_run
-RETURNING *
-"""
-_REVIEW = """
-UPDATE results
-SET status = $3, notes = $4,
-    matched_reference_row_id = coalesce($5, proposed_reference_row_id),
-    resolved_by = CASE WHEN $5 IS NULL OR $5 IS NOT DISTINCT FROM proposed_reference_row_id
-                       THEN proposed_by ELSE 'review' END,
-    reviewed_by = CASE WHEN $3 = 'pending' THEN NULL ELSE $6 END,
-    reviewed_at = CASE WHEN $3 = 'pending' THEN NULL ELSE clock_timestamp() END,
-    version = version + 1
-WHERE run_id = $1 AND id = $2 AND ($7::int IS NULL OR version = $7)
-RETURNING *
-"""
-
-
-async def review(
-    connection: Connection, run: Run, result_id: ResultId, verdict: Review
-) -> MatchResult | None:
-    """Record a review and tell of it; None when the run is not open to it or the version is old.
-
-    A review without a choice, and one that is taken back to `pending`, returns to the proposal.
-    """
-    record = await connection.fetchrow(
-        _REVIEW,
-        run.id,
-        result_id,
-        verdict.status.value,
-        verdict.notes,
-        verdict.choice,
-        verdict.reviewer,
-        verdict.if_version,
-    )
-    if record is None:
-        return None
-    result = _from_record(record)
-    counted = await fetch_one(
-        connection, _COUNT_EVENT, run.id, [status.value for status in TERMINAL_STATUSES]
-    )
-    body: dict[str, representation.Json] = {
-        "result": {**representation.result(result), "evidence": json.loads(result.evidence)}
-    }
-    reviewed_run = runs.from_record(counted)
-    await events.append(connection, EventType.RESULT_REVIEWED, run.workspace_id, body, reviewed_run)
-    return result
+    return from_record(record) if record else None
 
 
 def _filter_arguments(wanted: ResultFilter) -> tuple[object, ...]:
     return (
+        -math.inf if wanted.min_confidence is None else wanted.min_confidence,
+        math.inf if wanted.max_confidence is None else wanted.max_confidence,
         wanted.status,
         wanted.matched,
-        wanted.min_confidence,
-        wanted.max_confidence,
         wanted.resolved_by,
-        wanted.document_id,
     )
 
 
-def _from_record(record: Record) -> MatchResult:
+def from_record(record: Record) -> MatchResult:
+    """Read a row of the table `results`."""
     row_id = record["matched_reference_row_id"]
+    rule_confidence, evidence = record["rule_confidence"], record["evidence"]
+    if record["resolved_by"] == ResolvedBy.REVIEW:
+        rule_confidence, evidence = _of_candidate(record["candidates"], row_id)
     return MatchResult(
         id=ResultId(record["id"]),
         run_id=RunId(record["run_id"]),
@@ -227,10 +196,10 @@ def _from_record(record: Record) -> MatchResult:
         document_filename=record["document_filename"],
         matched_reference_row_id=None if row_id is None else ReferenceRowId(row_id),
         confidence=record["confidence"],
-        rule_confidence=record["rule_confidence"],
+        rule_confidence=rule_confidence,
         status=ReviewStatus(record["status"]),
         notes=record["notes"],
-        evidence=record["evidence"],
+        evidence=evidence,
         candidates=record["candidates"],
         resolved_by=ResolvedBy(record["resolved_by"]),
         error=record["error"],
@@ -239,3 +208,23 @@ def _from_record(record: Record) -> MatchResult:
         reviewed_by=record["reviewed_by"],
         version=record["version"],
     )
+
+
+class _StoredCandidate(msgspec.Struct):
+    reference_row_id: str
+    confidence: float
+    evidence: msgspec.Raw
+
+
+_candidates = msgspec.json.Decoder(list[_StoredCandidate])
+
+
+def _of_candidate(candidates: str, row_id: str) -> tuple[float, str]:
+    """Return what the rules said of the row that a reviewer chose: confidence and evidence.
+
+    The row keeps those of the proposal, for a review that is taken back.
+    """
+    chosen = next(
+        each for each in _candidates.decode(candidates) if each.reference_row_id == row_id
+    )
+    return chosen.confidence, bytes(chosen.evidence).decode()
