@@ -53,8 +53,9 @@ async def resolve(
     collection = _collection(config, wanted)
     document_ids = None
     if wanted.document_ids is not None:
-        document_ids = tuple(DocumentId(each) for each in dict.fromkeys(wanted.document_ids))
-        await _check_documents(connection, workspace_id, collection, document_ids)
+        named = [DocumentId(each) for each in wanted.document_ids]
+        await _check_documents(connection, workspace_id, collection, named)
+        document_ids = tuple(dict.fromkeys(named))
     return NewRun(
         workspace_id=workspace_id,
         matching_config_id=config.id,
@@ -89,18 +90,18 @@ async def _check_documents(
     connection: Connection,
     workspace_id: WorkspaceId,
     collection: str,
-    document_ids: tuple[DocumentId, ...],
+    document_ids: list[DocumentId],
 ) -> None:
-    missing = await runs.missing_documents(connection, workspace_id, collection, document_ids)
+    missing = set(await runs.missing_documents(connection, workspace_id, collection, document_ids))
     if missing:
-        places = {document_id: place for place, document_id in enumerate(document_ids)}
+        places = [place for place, each in enumerate(document_ids) if each in missing]
         raise invalid(
             tuple(
                 Problem(
                     "unknown_document",
-                    f"The collection `{collection}` has no document `{document_id}`.",
-                    pointer=f"/document_ids/{places[document_id]}",
+                    f"The collection `{collection}` has no document `{document_ids[place]}`.",
+                    pointer=f"/document_ids/{place}",
                 )
-                for document_id in missing[:MAX_PROBLEMS]
+                for place in places[:MAX_PROBLEMS]
             )
         )

@@ -72,7 +72,7 @@ async def get_run(request: Request, caller: Caller) -> Response:
     run = await find_run(request, caller)
     etag = _tag(run)
     if conditions.is_known(request, etag):
-        return replies.not_modified(etag)
+        return _not_modified(run, etag)
     value: dict[str, replies.Json] = dict(representation.run(run))
     if run.status.is_terminal:
         async with services(request).database.connection() as connection:
@@ -89,7 +89,7 @@ async def get_progress(request: Request, caller: Caller) -> Response:
     run = await find_run(request, caller)
     etag = _tag(run)
     if conditions.is_known(request, etag):
-        return replies.not_modified(etag)
+        return _not_modified(run, etag)
     return replies.reply(representation.progress(run), headers=_polling_headers(run, etag))
 
 
@@ -115,6 +115,12 @@ def _wake_watchers(signals: Signals, run: Run) -> None:
 
 def _tag(run: Run) -> str:
     return conditions.version_tag(run.version, run.last_event_id)
+
+
+def _not_modified(run: Run, etag: str) -> Response:
+    response = replies.not_modified(etag)
+    response.headers.update(_polling_headers(run, etag))
+    return response
 
 
 def _polling_headers(run: Run, etag: str) -> dict[str, str]:
