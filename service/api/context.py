@@ -14,6 +14,14 @@ from service.store.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamTimes:
+    """How often a silent stream says that it lives, and when a reader that takes nothing goes."""
+
+    ping_seconds: float = 15.0
+    send_timeout_seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """What the process owns and handlers use; the lifespan sets it as `app.state.services`."""
 
@@ -22,6 +30,7 @@ class Services:
     hub: Hub
     uploads: Uploads
     limits: Limits = field(default_factory=Limits)
+    stream_times: StreamTimes = field(default_factory=StreamTimes)
 
 
 @dataclass(frozen=True, slots=True)

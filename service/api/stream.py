@@ -6,24 +6,28 @@ resumed ─► events after Last-Event-ID … ─► end with the run; 204 when 
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import anyio
+import structlog
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from service.api import parameters, replies
 from service.api.context import Caller, Services, services
 from service.api.lookup import find_run
+from service.api.wire import invalid
 from service.domain import representation
+from service.domain.errors import UnavailableError
 from service.domain.events import SNAPSHOT
-from service.domain.identifiers import RunId, WorkspaceId
 from service.domain.runs import Run
 from service.store import events, runs
 
-PING_SECONDS = 15
-# A reader that takes nothing for so long is dropped.
-SEND_TIMEOUT_SECONDS = 20.0
+log = structlog.get_logger()
+
 # How long a stream may take to say goodbye when the service stops.
 GOODBYE_SECONDS = 2.0
 RECONNECT_MILLISECONDS = 2_000
@@ -42,10 +46,14 @@ async def run_events(request: Request, caller: Caller) -> Response:
 
 
 async def _listed(request: Request, run: Run) -> Response:
-    values = parameters.query(request, ("after", "limit"))
+    values = parameters.query(request, ("after", "cursor", "limit"))
+    if "after" in values and "cursor" in values:
+        raise invalid((parameters.wrong("cursor", "cannot be used together with `after`"),))
+    # The cursor of this list is no secret: it is the number of the last event.
+    name = "cursor" if "cursor" in values else "after"
     after = 0
-    if values.get("after") != "0":
-        after = parameters.whole_number(values, "after", 0, 10**MAX_DIGITS - 1)
+    if values.get(name) != "0":
+        after = parameters.whole_number(values, name, 0, 10**MAX_DIGITS - 1)
     limit = parameters.whole_number(values, "limit", DEFAULT_LIMIT, MAX_LIMIT)
     async with services(request).database.connection() as connection:
         page = await events.of_run(connection, run.id, after, limit + 1)
@@ -74,16 +82,30 @@ def _streamed(request: Request, run: Run) -> Response:
     resume_after = _resume_point(request, run)
     if resume_after == run.last_event_id and run.status.is_terminal:
         return Response(status_code=204)
-    return EventSourceResponse(
-        _blocks(services(request), run, resume_after),
-        ping=PING_SECONDS,
-        ping_message_factory=lambda: ServerSentEvent(comment="ping"),
-        send_timeout=SEND_TIMEOUT_SECONDS,
+    service = services(request)
+    return _Stream(
+        _blocks(service, run, resume_after),
+        ping=service.stream_times.ping_seconds,
+        ping_message_factory=lambda: ServerSentEvent(comment="ping", sep="\n"),
+        send_timeout=service.stream_times.send_timeout_seconds,
         # The hub ends the streams; this only keeps them from being cut before they have ended.
         shutdown_event=anyio.Event(),
         shutdown_grace_period=GOODBYE_SECONDS,
         sep="\n",
     )
+
+
+class _Stream(EventSourceResponse):
+    """A stream whose reader is dropped, without a fuss, when it takes nothing."""
+
+    async def __call__(  # type: ignore[explicit-override] # from 3.12
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Stream until the end, or until the reader is gone."""
+        try:
+            await super().__call__(scope, receive, send)
+        except* SendTimeoutError:
+            log.info("reader_dropped", action="stream", path=scope["path"])
 
 
 def _resume_point(request: Request, run: Run) -> int | None:
@@ -99,20 +121,26 @@ def _resume_point(request: Request, run: Run) -> int | None:
 
 
 async def _blocks(service: Services, run: Run, resume_after: int | None) -> AsyncIterator[bytes]:
+    position = run.last_event_id if resume_after is None else resume_after
     if resume_after is None:
         yield snapshot(run)
-        position = run.last_event_id
-    else:
-        position = resume_after
     if _is_over(run, position):
         return
-    async for batch in service.hub.read(run.id, position):
-        position = batch[-1].number
-        yield b"".join(event.block for event in batch)
-        if any(event.ends_run for event in batch):
-            run = await _look_again(service, run.workspace_id, run.id) or run
-        if _is_over(run, position):
-            return
+    try:
+        async with aclosing(service.hub.read(run.id, position)) as batches:
+            async for batch in batches:
+                position = batch[-1].number
+                yield b"".join(event.block for event in batch)
+                if any(event.ends_run for event in batch):
+                    now = await _look_again(service, run)
+                    if now is None:
+                        return
+                    run = now
+                if _is_over(run, position):
+                    return
+    except UnavailableError as error:
+        # The client comes back with its last id: nothing is lost.
+        log.warning("stream_interrupted", action="stream", run_id=str(run.id), reason=str(error))
     yield b"retry: %d\n\n" % RECONNECT_MILLISECONDS
 
 
@@ -120,9 +148,9 @@ def _is_over(run: Run, position: int) -> bool:
     return run.status.is_terminal and position >= run.last_event_id
 
 
-async def _look_again(service: Services, workspace_id: WorkspaceId, run_id: RunId) -> Run | None:
+async def _look_again(service: Services, run: Run) -> Run | None:
     async with service.database.connection() as connection:
-        return await runs.fetch(connection, workspace_id, run_id)
+        return await runs.fetch(connection, run.workspace_id, run.id)
 
 
 def snapshot(run: Run) -> bytes:

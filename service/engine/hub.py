@@ -10,7 +10,7 @@ There is no queue per reader: a slow one falls behind in the table, not in memor
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -52,11 +52,11 @@ def encode(event: Event) -> StreamedEvent:
 class _Feed:
     """The newest events of one run, shared by its readers."""
 
-    def __init__(self, run_id: RunId, head: int) -> None:
+    def __init__(self, run_id: RunId, head: int, ring_size: int) -> None:
         self.run_id = run_id
         self.readers = 0
         self._head = head
-        self._ring: deque[StreamedEvent] = deque(maxlen=RING_SIZE)
+        self._ring: deque[StreamedEvent] = deque(maxlen=ring_size)
         self._grown = asyncio.Event()
 
     async def follow(self, database: Database, signals: Signals) -> None:
@@ -100,15 +100,24 @@ class _Feed:
 class Hub:
     """The process's feeds, one per run that somebody watches; use `hub.running`."""
 
-    def __init__(self, database: Database, signals: Signals, tasks: asyncio.TaskGroup) -> None:
-        """Let the feeds' tasks belong to `tasks`."""
+    def __init__(
+        self,
+        database: Database,
+        signals: Signals,
+        tasks: asyncio.TaskGroup,
+        ring_size: int = RING_SIZE,
+    ) -> None:
+        """Let the feeds' tasks belong to `tasks`; each keeps its newest `ring_size` events."""
         self._database = database
         self._signals = signals
         self._tasks = tasks
+        self._ring_size = ring_size
         self._feeds: dict[RunId, tuple[_Feed, asyncio.Task[None]]] = {}
         self._is_closing = False
 
-    async def read(self, run_id: RunId, after: int) -> AsyncIterator[Sequence[StreamedEvent]]:
+    async def read(
+        self, run_id: RunId, after: int
+    ) -> AsyncGenerator[Sequence[StreamedEvent], None]:
         """Yield the run's events with numbers above `after`, in order, for as long as wanted.
 
         Each item is a non-empty batch. The caller decides when the run has nothing more to tell;
@@ -140,7 +149,7 @@ class Hub:
     @asynccontextmanager
     async def _feed(self, run_id: RunId, head: int) -> AsyncIterator[_Feed]:
         if run_id not in self._feeds:
-            feed = _Feed(run_id, head)
+            feed = _Feed(run_id, head, self._ring_size)
             task = self._tasks.create_task(feed.follow(self._database, self._signals))
             self._feeds[run_id] = (feed, task)
         feed, task = self._feeds[run_id]
@@ -163,11 +172,11 @@ async def read_page(database: Database, run_id: RunId, after: int) -> list[Strea
 
 @asynccontextmanager
 async def running(
-    database: Database, signals: Signals, stopping: asyncio.Event
+    database: Database, signals: Signals, stopping: asyncio.Event, ring_size: int = RING_SIZE
 ) -> AsyncIterator[Hub]:
     """Keep a hub as long as the block lasts; its readers come to their end when `stopping`."""
     async with asyncio.TaskGroup() as tasks:
-        hub = Hub(database, signals, tasks)
+        hub = Hub(database, signals, tasks, ring_size)
         farewell = tasks.create_task(_close_when(stopping, hub))
         try:
             yield hub
