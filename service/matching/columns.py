@@ -27,6 +27,7 @@ MISSING = -1
 # digits than a float keeps.
 _LEADING_ZERO = re.compile(r"\D*0\d")
 _MOST_DIGITS = 15
+_PROBED_TEXTS = 100
 
 
 class Kind(StrEnum):
@@ -164,14 +165,18 @@ def _type_numbers(mapping: FieldMapping, texts: Sequence[str]) -> tuple[Reading,
 
 
 def _type_exact(mapping: ExactMapping, texts: Sequence[str]) -> tuple[Reading, Values]:
-    """Compare by date or number when every text of the column is one, else as text."""
-    if texts and np.isfinite(read_dates(texts[:1]).settle(day_first=True)).all():
+    """Compare by date or number when every text of the column is one, else as text.
+
+    The first few texts are tried first: they rule out most columns of plain text at once.
+    """
+    few = texts[:_PROBED_TEXTS]
+    if few and not np.isnan(read_dates(few).settle(day_first=True)).any():
         reading, values = _type_dates(mapping, texts, read_dates(texts), day_first=True)
-        if np.isfinite(values.numbers).all():
+        if not np.isnan(values.numbers).any():
             return reading, values
-    if texts and not any(map(_is_identifier, texts)):
+    if few and not np.isnan(read_numbers(few, frozenset())).any():
         reading, values = _type_numbers(mapping, texts)
-        if np.isfinite(values.numbers).all():
+        if not (np.isnan(values.numbers).any() or any(map(_is_identifier, texts))):
             return reading, values
     return Reading(Kind.TEXT), _type_texts(mapping, texts)
 

@@ -140,3 +140,12 @@ def test_a_whole_number_can_be_a_compact_date() -> None:
     reading, _ = type_reference(DATES, ["2024-01-31"])
     first, second = type_documents(DATES, reading, [20240131, "2024-01-31"]).numbers
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("common", "odd"), [("{:d}", "x"), ("{:d}", "0123"), ("2024-01-01T00:00:{:05d}", "soon")]
+)
+def test_one_odd_value_far_down_makes_a_column_text(common: str, odd: str) -> None:
+    texts = [common.format(number) for number in range(1, 200)]
+    assert type_reference(EXACT, texts)[0].kind is not Kind.TEXT
+    assert type_reference(EXACT, [*texts, odd])[0].kind is Kind.TEXT
