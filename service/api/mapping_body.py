@@ -150,13 +150,9 @@ BODIES: Mapping[str, type[MappingBody]] = {
 }
 
 
-def _strategy(value: object) -> str | None:
-    """Find the strategy, under either spelling, before anything else is read."""
-    if isinstance(value, dict):
-        for spelling in _STRATEGY_SPELLINGS:
-            if spelling in value:
-                return str(value[spelling])
-    return None
+def _strategy(value: Mapping[str, str]) -> str:
+    """Name the strategy of a mapping that `_check_strategy` let through."""
+    return next(value[spelling] for spelling in _STRATEGY_SPELLINGS if spelling in value)
 
 
 def _check_strategy(value: object) -> object:
@@ -167,7 +163,9 @@ def _check_strategy(value: object) -> object:
     if spelling is None:
         message = f"`strategy` is required: one of {listed(BODIES)}."
         raise misplaced("required", message, "strategy")
-    strategy = str(value[spelling])
+    strategy = value[spelling]
+    if not isinstance(strategy, str):
+        raise misplaced("wrong_type", f"`{spelling}` must be a text.", spelling)
     if strategy not in BODIES:
         message = f"There is no strategy {shown(strategy)}. {did_you_mean(strategy, BODIES)}"
         raise misplaced("invalid_value", message, spelling)

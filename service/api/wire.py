@@ -31,6 +31,7 @@ _TYPE_NAMES = {
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
+    "recursion_loop": "is nested too deeply",
 }
 
 
@@ -120,13 +121,12 @@ def _problems(error: ErrorDetails, value: Json) -> Iterator[Problem]:
     location, absent = error["loc"], context.get(_DIFFERENT_PLACE, ())
     if error["type"] == "missing":
         location, absent = location[:-1], location[-1:]
-    pointer, name = _place(location, absent, value)
+    pointer, subject = _place(location, absent, value)
     if error["type"] == _UNKNOWN_KEYS:
         for key, hint in context["hints"].items():
             message = f"The key {shown(key)} is not known here. {hint}"
             yield Problem("unknown_key", message, pointer_to(pointer, key))
         return
-    subject = shown(name) if name else "The body"
     if error["type"] == "missing":
         yield Problem("required", f"{subject} is required.", pointer)
     elif error["type"] == "extra_forbidden":
@@ -143,7 +143,7 @@ def _problems(error: ErrorDetails, value: Json) -> Iterator[Problem]:
 def _place(
     location: tuple[str | int, ...], below: tuple[str | int, ...], value: Json
 ) -> tuple[str, str]:
-    """Return the JSON pointer of an error and the name of what it is about.
+    """Return the JSON pointer of an error and how to call what it is about.
 
     The validator's location also names the variant of a union that was tried, which is no place
     in the JSON: a step that leads nowhere is left out. What lies `below` need not be there.
@@ -162,7 +162,15 @@ def _place(
     pointer = ""
     for step in steps:
         pointer = pointer_to(pointer, step)
-    return pointer, str(steps[-1]) if steps else ""
+    return pointer, _subject(steps)
+
+
+def _subject(steps: list[str | int]) -> str:
+    named = next((step for step in reversed(steps) if isinstance(step, str)), None)
+    whole = "The body" if named is None else shown(named)
+    if steps and isinstance(steps[-1], int):
+        return f"Item {steps[-1]} of {whole[:1].lower()}{whole[1:]}"
+    return whole
 
 
 def _rule(error: ErrorDetails) -> str:

@@ -28,7 +28,7 @@ NO_SUCH_KEYS = [
 
 
 def url_of(endpoint: Endpoint) -> str:
-    return re.sub(r"\{\w+\}", str(new_id()), endpoint.path)
+    return re.sub(r"\{[^}]+\}", str(new_id()), endpoint.path)
 
 
 def named(endpoint: Endpoint) -> str:
@@ -140,3 +140,12 @@ async def test_a_caller_is_known_by_workspace_and_scopes(api: Api) -> None:
 def test_no_method_of_a_path_is_listed_twice() -> None:
     listed = [named(endpoint) for endpoint in routes.ENDPOINTS]
     assert len(set(listed)) == len(listed)
+
+
+async def test_a_made_up_id_is_refused_by_every_route_and_breaks_none(api: Api) -> None:
+    for endpoint in ENDPOINTS:
+        if "{" in endpoint.path:
+            reply = await api.client.request(endpoint.method, url_of(endpoint), json={})
+            allowed = {404} if endpoint.method == "GET" else {400, 404, 415}
+            assert reply.status_code in allowed, (endpoint, reply.text)
+            assert reply.headers["content-type"] == "application/problem+json"
