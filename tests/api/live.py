@@ -17,6 +17,7 @@ from service.api.context import Services, StreamTimes
 from service.domain.api_keys import Scope
 from service.domain.identifiers import WorkspaceId, new_id
 from service.engine.uploads import Uploads
+from service.engine.worker import WorkerOptions
 from service.store import api_keys
 from service.store.database import Database
 from tests.seeding import Engine, World, make_world, running_engine
@@ -25,6 +26,8 @@ Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
 
 END_SECONDS = 15.0
+# An engine that claims nothing: what is queued stays queued.
+IDLE = WorkerOptions(slots=0)
 
 
 class StepExecutor:
@@ -58,6 +61,9 @@ class StepExecutor:
         async for job in jobs:
             if not self._open.is_set():
                 await self._permits.acquire()
+                if self._open.is_set():
+                    # Released: the next one that waits goes on too.
+                    self._permits.release()
             yield await asyncio.to_thread(function, job)
 
 
@@ -72,7 +78,7 @@ class Live:
 
     async def get(self, path: str, **params: Any) -> Any:
         """Return the JSON of a reply that is 200."""
-        reply = await self.client.get(path, params=params)
+        reply = await self.client.get(path, params=params or None)
         assert reply.status_code == 200, reply.text
         return reply.json()
 
@@ -129,13 +135,14 @@ async def running(
     database_url: str,
     directory: Path,
     documents: int = 20,
+    options: WorkerOptions | None = None,
     stream_times: StreamTimes | None = None,
 ) -> AsyncIterator[Live]:
     """Bring up a service over a world of its own for as long as the block lasts."""
     executor = StepExecutor()
     async with (
         Database.open(database_url) as database,
-        running_engine(database, directory, executor=executor) as engine,
+        running_engine(database, directory, options, executor) as engine,
     ):
         world = await make_world(database, documents)
         world.signals = engine.signals
