@@ -132,6 +132,10 @@ class LocalPool:
         call = await self._calls.get()
         if call.answer.cancelled():
             return
+        if _has_ended(child):
+            # It died idle: the call had no part in that, and goes to another process.
+            self._calls.put_nowait(call)
+            raise _ChildDiedError(f"process {child.pid} ended while it was idle")
         try:
             async with asyncio.timeout(CALL_LIMIT_SECONDS):
                 answer = await _exchange(child, call.body)
@@ -172,6 +176,15 @@ async def local_pool(size: int, preload: tuple[str, ...] = ()) -> AsyncIterator[
         finally:
             for keeper in keepers:
                 keeper.cancel()
+
+
+def _has_ended(child: asyncio.subprocess.Process) -> bool:
+    """Ask the kernel: the loop may not have heard of it yet."""
+    try:
+        return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        # Its end has been taken note of already.
+        return True
 
 
 async def _exchange(child: asyncio.subprocess.Process, body: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable
@@ -65,6 +66,17 @@ async def test_a_job_that_kills_every_process_fails_its_run_and_no_other() -> No
     async with local_pool(2) as pool:
         with pytest.raises(MatchingFailedError, match="died 3 times"):
             [outcome async for outcome in pool.run(jobs.die_always, each([1]))]
+        assert [outcome async for outcome in pool.run(jobs.double, each([21]))] == [42]
+
+
+async def test_processes_that_died_idle_cost_no_call_its_attempts() -> None:
+    async with local_pool(6) as pool:
+        pids = {outcome async for outcome in pool.run(jobs.own_pid, each(range(60)))}
+        for pid in pids:
+            handle = os.pidfd_open(pid)
+            os.kill(pid, signal.SIGKILL)
+            assert select.select([handle], [], [], 10)[0]
+            os.close(handle)
         assert [outcome async for outcome in pool.run(jobs.double, each([21]))] == [42]
 
 
