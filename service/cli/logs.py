@@ -19,7 +19,9 @@ def configure(level: str) -> None:
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
     if sys.stderr.isatty():
-        renderers = [structlog.dev.ConsoleRenderer()]
+        # Without the values of variables: a request's key would be among them.
+        plain = structlog.dev.plain_traceback
+        renderers = [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*shared, *renderers],

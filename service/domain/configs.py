@@ -1,5 +1,6 @@
 """What is a matching config: which field compares to which column, how, and with which weight."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,10 @@ from typing import Literal
 from service.domain.identifiers import ConfigId, ReferenceDataId, WorkspaceId
 
 MAX_MAPPINGS = 32
+# How far from 1 a sum of normalised weights can be by rounding alone.
+ROUNDING = 1e-12
+# What the AI pass says stands in the evidence under this key.
+AI_EVIDENCE = "ai"
 
 
 class Scorer(StrEnum):
@@ -150,15 +155,20 @@ class MatchingConfig:
 
 
 def normalize_weights(mappings: Sequence[FieldMapping]) -> tuple[FieldMapping, ...]:
-    """Return the mappings with weights divided by their sum, which must be above 0."""
-    total = sum(mapping.weight for mapping in mappings)
+    """Return the mappings with weights divided by their sum, which must be above 0.
+
+    Weights that sum to 1 already, up to rounding, stay as they are: normalising twice is once.
+    """
+    total = math.fsum(mapping.weight for mapping in mappings)
+    if math.isclose(total, 1.0, rel_tol=ROUNDING):
+        return tuple(mappings)
     return tuple(replace(mapping, weight=mapping.weight / total) for mapping in mappings)
 
 
 def evidence_keys(mappings: Sequence[FieldMapping]) -> tuple[str, ...]:
     """Name each mapping's evidence: its source, or `source→target` where a source recurs.
 
-    The same pair mapped again gets a number: `source→target#2`.
+    So is a source named `ai`, since that key is the AI pass's. The same pair mapped again gets a number: `source→target#2`.
     """
     uses = Counter(mapping.source for mapping in mappings)
     seen: Counter[tuple[str, str]] = Counter()
@@ -166,7 +176,7 @@ def evidence_keys(mappings: Sequence[FieldMapping]) -> tuple[str, ...]:
     for mapping in mappings:
         pair = (mapping.source, mapping.target)
         seen[pair] += 1
-        if uses[mapping.source] == 1:
+        if uses[mapping.source] == 1 and mapping.source != AI_EVIDENCE:
             keys.append(mapping.source)
         elif seen[pair] == 1:
             keys.append(f"{mapping.source}→{mapping.target}")

@@ -34,11 +34,18 @@ def test_normalised_weights_sum_to_one_and_keep_their_proportions(
         assert math.isclose(after.weight * total, before, abs_tol=1e-9)
 
 
+@given(weights)
+def test_normalising_twice_changes_nothing_more(given_weights: list[float]) -> None:
+    once = normalize_weights([mapping("a", "b", weight) for weight in given_weights])
+    assert normalize_weights(once) == once
+
+
 @pytest.mark.parametrize(
     ("pairs", "keys"),
     [
         ([("a", "x"), ("b", "x")], ("a", "b")),
         ([("a", "x"), ("a", "y")], ("a→x", "a→y")),
+        ([("ai", "x"), ("b", "y")], ("ai→x", "b")),
         ([("a", "x"), ("b", "z"), ("a", "x")], ("a→x", "b", "a→x#2")),
         ([("a", "x"), ("a", "x"), ("a", "x")], ("a→x", "a→x#2", "a→x#3")),
     ],
