@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from json.encoder import encode_basestring
 from typing import BinaryIO, TypeAlias, cast
@@ -10,6 +11,9 @@ from service.ingest.limits import MAX_NUMBER_CHARACTERS, MAX_ROW_CHARACTERS, MAX
 from service.ingest.problems import Problems
 
 BYTE_ORDER_MARK = "\ufeff"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_RISKY_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class WrittenNumber(str):
@@ -79,7 +83,7 @@ def text_fault(text: str) -> str | None:
     """Say what keeps a text from being stored, or None."""
     if "\0" in text:
         return "contains a NUL character"
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and _SURROGATE.search(text):
         return "contains a lone surrogate, which is no character"
     if len(text) > MAX_VALUE_CHARACTERS:
         return f"is longer than {MAX_VALUE_CHARACTERS:,} characters"
@@ -87,8 +91,8 @@ def text_fault(text: str) -> str | None:
 
 
 def may_hide_faults(text: str) -> bool:
-    """Tell whether a text of JSON is long or has escapes: else its strings can all be stored."""
-    return len(text) > MAX_VALUE_CHARACTERS or "\\u" in text
+    """Tell whether a text of JSON is long or escapes NUL or surrogates: else all can be stored."""
+    return len(text) > MAX_VALUE_CHARACTERS or _RISKY_ESCAPE.search(text) is not None
 
 
 def lines(file: BinaryIO, problems: Problems) -> Iterator[str]:
