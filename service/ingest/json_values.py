@@ -13,6 +13,8 @@ from service.ingest.problems import Problems
 BYTE_ORDER_MARK = "\ufeff"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Far below the smallest double; PostgreSQL would have to write out every zero.
+_TINY_EXPONENT = re.compile("[eE]-0*[1-9][0-9]{3}")
 _RISKY_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -75,6 +77,8 @@ def fault_of(value: JsonValue) -> str | None:
     if isinstance(value, WrittenNumber):
         if len(value) > MAX_NUMBER_CHARACTERS or not math.isfinite(float(value)):
             return "is a number too large to be kept"
+        if _TINY_EXPONENT.search(value):
+            return "is a number too small to be kept"
         return None
     return text_fault(value) if isinstance(value, str) else None
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from service.domain.documents import Document
 from service.domain.identifiers import DocumentId, WorkspaceId
-from service.store.database import Connection, Record, fetch_one
+from service.store.database import Connection, Record
 
 # Far above what any upload takes; a server that stands still is noticed all the same.
-COPY_TIMEOUT_SECONDS = 3600.0
+UPLOAD_TIMEOUT_SECONDS = 3600.0
 
 # The order in which `copy_text` rows for `stage` are written.
 COPY_COLUMNS = ("row_number", "collection", "id", "filename", "fields")
@@ -59,7 +59,7 @@ async def stage(connection: Connection, blocks: AsyncIterator[bytes]) -> int:
         source=blocks,
         columns=COPY_COLUMNS,
         format="text",
-        timeout=COPY_TIMEOUT_SECONDS,
+        timeout=UPLOAD_TIMEOUT_SECONDS,
     )
     return int(status.split()[-1])
 
@@ -76,7 +76,7 @@ LIMIT $1
 
 async def find_repeats(connection: Connection) -> list[Repeat]:
     """Return the first staged documents that came more than once."""
-    records = await connection.fetch(_FIND_REPEATS, MAX_REPEATS, timeout=COPY_TIMEOUT_SECONDS)
+    records = await connection.fetch(_FIND_REPEATS, MAX_REPEATS, timeout=UPLOAD_TIMEOUT_SECONDS)
     return [
         Repeat(record["collection"], DocumentId(record["id"]), tuple(record["rows"]))
         for record in records
@@ -101,8 +101,8 @@ _STAGED_IDS = "SELECT id FROM staged_documents ORDER BY row_number LIMIT $1"
 
 async def upsert_staged(connection: Connection, workspace_id: WorkspaceId) -> Upserted:
     """Create the staged documents, or replace name and fields of those that are there."""
-    counts = await fetch_one(connection, _UPSERT_STAGED, workspace_id)
-    records = await connection.fetch(_STAGED_IDS, MAX_LISTED_IDS)
+    [counts] = await connection.fetch(_UPSERT_STAGED, workspace_id, timeout=UPLOAD_TIMEOUT_SECONDS)
+    records = await connection.fetch(_STAGED_IDS, MAX_LISTED_IDS, timeout=UPLOAD_TIMEOUT_SECONDS)
     ids = tuple(DocumentId(record["id"]) for record in records)
     return Upserted(counts["created"], counts["updated"], ids)
 

@@ -43,13 +43,13 @@ async def test_documents_come_back_with_the_values_they_had(api: Api) -> None:
 
 
 async def test_numbers_are_kept_as_they_were_written(api: Api) -> None:
-    content = b'{"id": "1", "fields": {"a": 12.50, "b": 123456789012345678901}}'
+    content = b'{"id": "1", "fields": {"a": 12.50, "b": 123456789012345678901, "c": 1e-999}}'
 
     await api.client.post(URL, content=content, headers=NDJSON)
 
     async with api.database.connection() as connection:
         stored = await connection.fetchval("SELECT fields::text FROM documents")
-    assert stored == '{"a": 12.50, "b": 123456789012345678901}'
+    assert stored.startswith('{"a": 12.50, "b": 123456789012345678901, "c": 0.00')
 
 
 async def test_a_document_is_replaced_by_collection_and_id(api: Api) -> None:
@@ -223,6 +223,11 @@ BAD_LINES = {
     "not JSON": (b'{"fields": {}}\n{"fields": \n', 2, "is not valid JSON: Expecting value"),
     "NaN": (b'{"fields": {"a": NaN}}', 1, "contains NaN, which is not JSON."),
     "too large": (b'{"fields": {"a": 1e999}}', 1, ", field 'a': the value is a number too large"),
+    "too small": (
+        b'{"fields": {"a": 1e-99999}}',
+        1,
+        ", field 'a': the value is a number too small",
+    ),
     "repeated key": (b'{"fields": {"a": 1, "a": 2}}', 1, "names the key 'a' more than once."),
     "bad UTF-8": (b'{"fields": {"a": "\xff"}}', 1, "is not valid UTF-8."),
     "deep": (b"[" * 50_000, 1, "is nested too deeply."),

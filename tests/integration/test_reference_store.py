@@ -144,3 +144,17 @@ async def test_being_ready_is_told_in_an_event(desk: Desk) -> None:
     assert event["type"] == "reference_data.ready"
     assert event["reference_data"]["id"] == str(data.id)
     assert event["reference_data"]["row_count"] == 1
+
+
+async def test_a_page_of_rows_costs_the_same_wherever_it_begins(desk: Desk) -> None:
+    content = "n\n" + "".join(f"{number}\n" for number in range(20_000))
+    data = await desk.reference_data(content.encode())
+
+    async with desk.database.connection() as connection:
+        await connection.execute("ANALYZE reference_rows")
+        plan = await connection.fetchval(
+            f"EXPLAIN (FORMAT JSON) {reference._ROWS_PAGE}", data.id, 1, 15_000, 20_000, 100
+        )
+
+    assert '"Index Name": "reference_rows_pkey"' in plan
+    assert '"Node Type": "Sort"' not in plan
