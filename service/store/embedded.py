@@ -178,7 +178,7 @@ class _Server:
         except TimeoutError as error:
             raise StartupError(f"initdb did not end; see {self._layout.log}.") from error
         finally:
-            await process.stop()
+            await process.abort()
         if code != 0:
             raise StartupError(f"initdb failed: {last_line(self._layout.log)}.")
         unfinished.rename(cluster)

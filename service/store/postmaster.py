@@ -184,7 +184,7 @@ class Postmaster:
         return await asyncio.to_thread(self._process.wait, QUIT_SECONDS)
 
     async def stop(self) -> None:
-        """Shut down: politely to the clients' cost, then at once, then by force."""
+        """Shut a server down: politely to the clients' cost, then at once, then by force."""
         for number, seconds in (
             (signal.SIGINT, STOP_SECONDS),
             (signal.SIGQUIT, QUIT_SECONDS),
@@ -192,13 +192,24 @@ class Postmaster:
         ):
             if not self.has_ended():
                 self._process.send_signal(number)
-            try:
-                async with asyncio.timeout(seconds):
-                    await self.wait()
+            if await self._ends_within(seconds):
                 break
-            except TimeoutError:
-                continue
         os.close(self._pipe)
+
+    async def abort(self) -> None:
+        """End a program whose work is to be thrown away, with all that it started."""
+        if not self.has_ended():
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._ends_within(QUIT_SECONDS)
+        os.close(self._pipe)
+
+    async def _ends_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 async def end_stranger(pid: int, data: Path) -> None:
