@@ -64,8 +64,9 @@ class Position:
     document_id: DocumentId
 
 
-# Before every result in either order. Bounds are always there, since a plan that must also fit
-# "no bound" cannot use them on the index: each page would then read the run from its start.
+# Before every result in either order. What a walk begins at is always there, since a plan that
+# must also fit "from the start" cannot use it on the index and reads the run from its start. A
+# filter that is no part of the walk may be absent: a plan must not take another index for it.
 START = Position(math.inf, DocumentId(""))
 
 # The rest of those that share the last confidence, then those below it: two walks of one index.
@@ -95,7 +96,8 @@ LIMIT $9
 _BY_DOCUMENT = """
 SELECT * FROM results
 WHERE run_id = $1
-  AND confidence >= $2 AND confidence <= $3
+  AND ($2::float8 IS NULL OR confidence >= $2)
+  AND ($3::float8 IS NULL OR confidence <= $3)
   AND ($4::text IS NULL OR status = $4)
   AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
   AND ($6::text IS NULL OR resolved_by = $6)
@@ -107,7 +109,8 @@ LIMIT $8 OFFSET $9
 _OF_DOCUMENT = """
 SELECT * FROM results
 WHERE run_id = $1
-  AND confidence >= $2 AND confidence <= $3
+  AND ($2::float8 IS NULL OR confidence >= $2)
+  AND ($3::float8 IS NULL OR confidence <= $3)
   AND ($4::text IS NULL OR status = $4)
   AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
   AND ($6::text IS NULL OR resolved_by = $6)
@@ -149,7 +152,8 @@ async def page(
 _COUNT = """
 SELECT count(*) FROM results
 WHERE run_id = $1
-  AND confidence >= $2 AND confidence <= $3
+  AND ($2::float8 IS NULL OR confidence >= $2)
+  AND ($3::float8 IS NULL OR confidence <= $3)
   AND ($4::text IS NULL OR status = $4)
   AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
   AND ($6::text IS NULL OR resolved_by = $6)

@@ -1,0 +1,193 @@
+"""Do the queries that are asked most still use their index, also with a plan made for any value?"""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from service.store import events, leases, results, runs
+from tests.conftest import PostgresServer
+
+RUN = "00000000-0000-7000-8000-000000000000"
+WORKSPACE = "00000000-0000-7000-8000-00000000000a"
+# Enough that reading all of a run is never the better plan; 9 of 10 results are alike.
+RESULTS = 20_000
+WORKSPACES = 20
+RUNS = 10_000
+ALIVE = 20
+EVENTS = 5_000
+
+_FILL = [
+    f"""
+    INSERT INTO workspaces (id, name)
+    SELECT CASE WHEN n = 0 THEN $1::uuid ELSE gen_random_uuid() END, n::text
+    FROM generate_series(0, {WORKSPACES - 1}) AS n
+    """,
+    f"""
+    INSERT INTO runs (id, workspace_id, matching_config_id, reference_data_id, status, phase,
+                      triggered_by, collection)
+    SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, workspaces.id,
+           gen_random_uuid(), gen_random_uuid(),
+           CASE WHEN n % {RUNS // ALIVE} = 0 THEN 'queued' ELSE 'completed' END,
+           'done', 'api', 'default'
+    FROM generate_series(0, {RUNS - 1}) AS n
+    JOIN workspaces ON workspaces.name = (n % {WORKSPACES})::text
+    WHERE $1::uuid IS NOT NULL
+    """,
+    f"""
+    INSERT INTO results (run_id, document_id, id, confidence, rule_confidence, evidence, candidates)
+    SELECT runs.id, 'doc_' || lpad(n::text, 8, '0'), gen_random_uuid(),
+           CASE WHEN n % 10 = 0 THEN (n % 1000) / 1000.0 ELSE 1 END, 1, '{{}}', '[]'
+    FROM generate_series(1, {RESULTS}) AS n,
+         (SELECT id FROM runs WHERE workspace_id = $1 ORDER BY id LIMIT 3) AS runs
+    """,
+    f"""
+    INSERT INTO events (workspace_id, workspace_seq, id, run_id, run_seq, type, data)
+    SELECT $1::uuid, (place - 1) * {EVENTS} + n, gen_random_uuid(), runs.id, n, 'run.progress',
+           '{{}}'
+    FROM generate_series(1, {EVENTS}) AS n,
+         (SELECT id, row_number() OVER (ORDER BY id) AS place FROM runs
+          WHERE workspace_id = $1 ORDER BY id LIMIT 3) AS runs
+    """,
+]
+
+NO_FILTER = "'-infinity', 'infinity', NULL, NULL, NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A statement with its values as SQL, the index that must answer, how many rows it may read."""
+
+    statement: str
+    values: str
+    index: str
+    rows: int
+
+
+BY_CONFIDENCE = results._BY_CONFIDENCE
+BY_DOCUMENT = results._BY_DOCUMENT
+# A page has 51 rows; one by confidence is put together from two walks.
+QUESTIONS = {
+    "results by confidence: first page": Question(
+        BY_CONFIDENCE,
+        f"'{RUN}', {NO_FILTER}, 'infinity', '', 51, 0",
+        "results_by_confidence",
+        51,
+    ),
+    "results by confidence: amid equal ones": Question(
+        BY_CONFIDENCE,
+        f"'{RUN}', {NO_FILTER}, 1, 'doc_00010001', 51, 0",
+        "results_by_confidence",
+        102,
+    ),
+    "results by confidence: far down": Question(
+        BY_CONFIDENCE,
+        f"'{RUN}', {NO_FILTER}, 0.01, 'doc_00010500', 51, 0",
+        "results_by_confidence",
+        102,
+    ),
+    "results by confidence: within bounds": Question(
+        BY_CONFIDENCE,
+        f"'{RUN}', 0.2, 0.4, NULL, NULL, NULL, 'infinity', '', 51, 0",
+        "results_by_confidence",
+        51,
+    ),
+    "results by document: first page": Question(
+        BY_DOCUMENT, f"'{RUN}', {NO_FILTER}, '', 51, 0", "results_pkey", 51
+    ),
+    "results by document: far down": Question(
+        BY_DOCUMENT, f"'{RUN}', {NO_FILTER}, 'doc_00015000', 51, 0", "results_pkey", 51
+    ),
+    "results of a document": Question(
+        results._OF_DOCUMENT, f"'{RUN}', {NO_FILTER}, 'doc_00015000', 51, 0", "results_pkey", 1
+    ),
+    "a result": Question(results._FETCH, f"'{RUN}', gen_random_uuid()", "results_by_id", 0),
+    "events: first page": Question(events._OF_RUN, f"'{RUN}', 0, 501", "events_by_run", 501),
+    "events: far down": Question(events._OF_RUN, f"'{RUN}', 4990, 501", "events_by_run", 10),
+    "runs: first page": Question(
+        runs._PAGE, f"'{WORKSPACE}', '{runs._NEWEST}', 51", "runs_by_workspace", 51
+    ),
+    "runs: far down": Question(
+        runs._PAGE,
+        f"'{WORKSPACE}', '00000000-0000-7000-8000-000000001800', 51",
+        "runs_by_workspace",
+        51,
+    ),
+    # Those alive, and for each of them those of its workspace at work.
+    "claim": Question(
+        leases._CLAIM, "gen_random_uuid(), 30, '{}'", "runs_alive", ALIVE + ALIVE * ALIVE + 1
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def filled_url(postgres: PostgresServer, template_database: str) -> Iterator[str]:
+    """The URL of a database with enough in it that plans matter."""
+    name = f"plans_{uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    postgres.run(fill(postgres.url_of(name)))
+    yield postgres.url_of(name)
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def fill(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in _FILL:
+            await connection.execute(statement, WORKSPACE)
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def connection(filled_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(filled_url)
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        yield connection
+        # The claim was carried out.
+        await transaction.rollback()
+    finally:
+        await connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one part of a plan read, and how."""
+
+    how: str
+    index: str | None
+    rows: int
+
+
+def scans_of(plan: dict[str, Any]) -> Iterator[Scan]:
+    if "Relation Name" in plan and "Scan" in plan["Node Type"]:
+        rows = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+        yield Scan(plan["Node Type"], plan.get("Index Name"), round(rows * plan["Actual Loops"]))
+    elif plan["Node Type"] == "Bitmap Index Scan":
+        yield Scan(plan["Node Type"], plan["Index Name"], 0)
+    for part in plan.get("Plans", []):
+        yield from scans_of(part)
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+@pytest.mark.parametrize("name", QUESTIONS)
+async def test_a_question_reads_only_its_answer(
+    connection: "asyncpg.Connection[asyncpg.Record]", name: str, mode: str
+) -> None:
+    asked = QUESTIONS[name]
+    await connection.execute(f"SET plan_cache_mode = {mode}")
+    await connection.execute(f"PREPARE asked AS {asked.statement}")
+    explained = await connection.fetchval(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked ({asked.values})"
+    )
+    scans = list(scans_of(json.loads(explained)[0]["Plan"]))
+    assert asked.index in {scan.index for scan in scans}
+    assert "Seq Scan" not in {scan.how for scan in scans}
+    assert sum(scan.rows for scan in scans) <= asked.rows, scans
