@@ -16,6 +16,7 @@ MULTIPART_TYPE = "multipart/form-data"
 FILE = "file"
 MAX_FIELD_BYTES = 10_000
 MAX_HEADER_BYTES = 4_000
+MAX_HEADERS = 8
 
 
 @dataclass(slots=True)
@@ -51,6 +52,8 @@ async def read(request: Request, spool: Spool, known: Collection[str]) -> Form:
                 "on_part_end": parts.end,
                 "on_end": parts.end_form,
             },
+            max_header_count=MAX_HEADERS,
+            max_header_size=MAX_HEADER_BYTES,
         )
         async for chunk in request.stream():
             parser.write(chunk)
@@ -88,15 +91,9 @@ class _Parts:
 
     def add_to_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
-        self._check_header()
 
     def add_to_header_value(self, data: bytes, start: int, end: int) -> None:
         self._header_value += data[start:end]
-        self._check_header()
-
-    def _check_header(self) -> None:
-        if len(self._header_name) + len(self._header_value) > MAX_HEADER_BYTES:
-            raise _broken(f"a header in it is longer than {MAX_HEADER_BYTES:,} bytes")
 
     def end_header(self) -> None:
         self._headers[bytes(self._header_name).lower()] = bytes(self._header_value)

@@ -39,7 +39,7 @@ class UploadReader(Protocol):
 @asynccontextmanager
 async def started(spool: Spool, instructions: Instructions) -> AsyncIterator[UploadReader]:
     """Lend a reader of the spool; no process is left of it at the end, come what may."""
-    if spool.size <= MAX_BYTES_READ_HERE:
+    if is_read_here(spool):
         yield _ReaderHere(spool.file, instructions)
         return
     descriptor = spool.file.fileno()
@@ -58,6 +58,11 @@ async def started(spool: Spool, instructions: Instructions) -> AsyncIterator[Upl
         yield reader
     finally:
         await _end(process, is_done=reader.is_done)
+
+
+def is_read_here(spool: Spool) -> bool:
+    """Whether the upload is so small that this process reads it."""
+    return spool.size <= MAX_BYTES_READ_HERE
 
 
 class _ReaderHere:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from service.store import documents, reference
 from service.store.database import Database
 from service.store.documents import Repeat, Upserted
 
-# Each reads with a process and writes with a connection of its own; further uploads wait in
-# their files.
+# Each reads with a process and writes with a connection of its own; further large uploads wait
+# in their files.
 MAX_READERS = 4
 
 _SOURCE_TYPES = {
@@ -94,7 +94,10 @@ class Uploads:
     async def _reader(
         self, upload: Spool, instructions: Instructions
     ) -> AsyncIterator[UploadReader]:
-        async with self._free_readers, upload_readers.started(upload, instructions) as reader:
+        # A small upload never waits behind large ones.
+        small = upload_readers.is_read_here(upload)
+        turn: AbstractAsyncContextManager[None] = nullcontext() if small else self._free_readers
+        async with turn, upload_readers.started(upload, instructions) as reader:
             yield reader
 
     async def _explain_repeat(self, upload: Spool, instructions: Instructions, row: int) -> None:

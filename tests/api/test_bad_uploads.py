@@ -162,3 +162,33 @@ async def test_an_upload_that_is_too_large_is_413(api: Api) -> None:
 
     assert (file.status_code, rows.status_code) == (413, 413)
     assert await stored(api) == 0
+
+
+async def test_a_body_that_is_no_json_is_explained(api: Api) -> None:
+    contents = (b"{", b"\xff", b'{"name": "R", "name": "S", "data": []}')
+    headers = {"Content-Type": "application/json"}
+
+    replies = [await api.client.post(URL, content=each, headers=headers) for each in contents]
+
+    assert [reply.status_code for reply in replies] == [400, 400, 400]
+    assert [reply.json()["detail"] for reply in replies] == [
+        ("The body is not valid JSON: Expecting property name enclosed in double quotes "
+        "(line 1, column 2)."),
+        "The body is not valid UTF-8.",
+        "The body names the key 'name' more than once.",
+    ]
+
+
+async def test_a_part_with_an_endless_header_or_bad_text_is_refused(api: Api) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="name"'
+    contents = {
+        "its parts are not well formed": head + b"; x=" + b"x" * 5_000,
+        "the part `name` is not valid UTF-8": head + b"\r\n\r\n\xff\r\n--b--\r\n",
+        "the part `name` has a NUL character": head + b"\r\n\r\n\0\r\n--b--\r\n",
+    }
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+
+    for reason, content in contents.items():
+        reply = await api.client.post(URL, content=content, headers=headers)
+        assert reply.status_code == 400
+        assert reply.json()["detail"] == f"The form cannot be read: {reason}."

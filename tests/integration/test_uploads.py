@@ -14,6 +14,7 @@ import pytest
 from service.domain.errors import InvalidInputError, MatchstreamError, PayloadTooLargeError
 from service.engine import spool, upload_readers
 from service.engine.spool import Spool
+from service.engine.uploads import MAX_READERS
 from service.ingest.instructions import Instructions, UploadFormat, UploadTarget
 from tests.integration.upload_files import MAX_BYTES, Desk, open_desk
 from tests.service_process import descendants
@@ -190,3 +191,16 @@ async def test_an_id_repeated_far_behind_names_all_its_rows(desk: Desk) -> None:
         (100_003, "Row 100003 has the id '70000' that row 70001 has too."),
     ]
     assert await desk.count("reference_data") == await desk.count("reference_rows") == 0
+
+
+async def test_a_small_upload_does_not_wait_behind_large_ones(desk: Desk) -> None:
+    free = desk.uploads._free_readers
+    for _ in range(MAX_READERS):
+        await free.acquire()
+
+    small = await desk.documents(b"a\n1\n")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await desk.documents(MANY)
+
+    assert small.created == await desk.count("documents") == 1

@@ -31,7 +31,9 @@ class Desk:
     ) -> ReferenceData:
         """Upload reference data named `rows`."""
         instructions = Instructions(
-            target=UploadTarget.REFERENCE_DATA, format=file_format, **options  # type: ignore[arg-type]
+            target=UploadTarget.REFERENCE_DATA,
+            format=file_format,
+            **options,  # type: ignore[arg-type]
         )
         name = None if file_format is UploadFormat.JSON else "rows"
         async with self.uploads.spool(MAX_BYTES) as spool:
@@ -46,7 +48,9 @@ class Desk:
     ) -> Upserted:
         """Upload documents."""
         instructions = Instructions(
-            target=UploadTarget.DOCUMENTS, format=file_format, **options  # type: ignore[arg-type]
+            target=UploadTarget.DOCUMENTS,
+            format=file_format,
+            **options,  # type: ignore[arg-type]
         )
         async with self.uploads.spool(MAX_BYTES) as spool:
             await spool.write(content)
