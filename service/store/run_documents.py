@@ -5,13 +5,17 @@ from service.domain.identifiers import DocumentId
 from service.domain.runs import Run
 from service.store.database import Connection
 
-_RANGE = """
-SELECT frozen.document_id, documents.filename, documents.fields
-FROM run_documents AS frozen
-LEFT JOIN documents ON documents.workspace_id = $2 AND documents.collection = $3
-                   AND documents.id = frozen.document_id
-WHERE frozen.run_id = $1 AND frozen.position >= $4 AND frozen.position < $5
-ORDER BY frozen.position
+# Two statements, not a join: for tables that were just filled and have no statistics yet, the
+# planner joins by reading the whole collection once per document (1,900 ms instead of 2 ms for
+# 300 of 20,000 documents).
+_IDS = """
+SELECT document_id FROM run_documents
+WHERE run_id = $1 AND position >= $2 AND position < $3
+ORDER BY position
+"""
+_DOCUMENTS = """
+SELECT id, filename, fields FROM documents
+WHERE workspace_id = $1 AND collection = $2 AND id = ANY($3::text[])
 """
 
 
@@ -19,10 +23,11 @@ async def fetch_range(
     connection: Connection, run: Run, first: int, count: int
 ) -> tuple[RunDocument, ...]:
     """Return `count` documents of the run's frozen order, from position `first` on."""
-    records = await connection.fetch(
-        _RANGE, run.id, run.workspace_id, run.collection, first, first + count
-    )
-    return tuple(
-        RunDocument(DocumentId(record["document_id"]), record["filename"], record["fields"])
+    frozen = await connection.fetch(_IDS, run.id, first, first + count)
+    ids = [DocumentId(record["document_id"]) for record in frozen]
+    records = await connection.fetch(_DOCUMENTS, run.workspace_id, run.collection, ids)
+    found = {
+        record["id"]: RunDocument(record["id"], record["filename"], record["fields"])
         for record in records
-    )
+    }
+    return tuple(found.get(each, RunDocument(each, None, None)) for each in ids)
