@@ -23,15 +23,17 @@ STATEMENT_TIMEOUT_SECONDS = 60.0
 # After this, connections that are still lent out are cut.
 CLOSE_TIMEOUT_SECONDS = 3.0
 
-# What the driver raises when the server went away, restarts, or takes no more connections.
+# What the driver raises when the server went away, restarts, stands still, or lacks connections,
+# memory or disk: all of it passes without a change of ours.
 _UNREACHABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
     ConnectionError,
+    TimeoutError,
 )
-_CANNOT_CONNECT = (*_UNREACHABLE, asyncpg.PostgresError, OSError, TimeoutError)
+_CANNOT_CONNECT = (*_UNREACHABLE, asyncpg.PostgresError, OSError)
 
 _SERVER_SETTINGS = {"application_name": "matchstream", "timezone": "UTC"}
 
@@ -118,9 +120,6 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except _UNREACHABLE as error:
-        # The driver's own complaints about a wrong argument are interface errors too.
-        if isinstance(error, ValueError):
-            raise
         raise unreachable(error) from error
 
 

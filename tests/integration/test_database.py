@@ -1,0 +1,66 @@
+"""Is a database that goes away told from a mistake of ours, and found again when it is back?"""
+
+import asyncpg
+import pytest
+
+from service.domain.errors import UnavailableError
+from service.store.database import Database, fetch_one
+
+KILL_MYSELF = "SELECT pg_terminate_backend(pg_backend_pid())"
+
+
+async def test_a_cut_connection_is_unavailable_and_the_next_one_works(database: Database) -> None:
+    with pytest.raises(UnavailableError, match="does not answer"):
+        async with database.connection() as connection:
+            await connection.fetchval(KILL_MYSELF)
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_statement_that_takes_too_long_is_unavailable(database: Database) -> None:
+    with pytest.raises(UnavailableError):
+        async with database.connection() as connection:
+            await connection.fetchval("SELECT pg_sleep(30)", timeout=0.05)
+
+
+async def test_a_server_that_is_not_there_is_unavailable() -> None:
+    with pytest.raises(UnavailableError):
+        async with Database.open("postgresql://nobody@127.0.0.1:1/nothing"):
+            pass
+
+
+async def test_an_address_that_is_none_is_unavailable() -> None:
+    with pytest.raises(UnavailableError):
+        async with Database.open("postgresql://nobody@127.0.0.1:port/nothing"):
+            pass
+
+
+async def test_a_wrong_statement_is_no_matter_of_availability(database: Database) -> None:
+    with pytest.raises(asyncpg.PostgresError):
+        async with database.connection() as connection:
+            await connection.execute("SELECT * FROM nowhere")
+
+
+async def test_a_wrong_argument_is_no_matter_of_availability(database: Database) -> None:
+    with pytest.raises(asyncpg.DataError):
+        async with database.connection() as connection:
+            await connection.fetchval("SELECT $1::int", "seven")
+
+
+async def write_and_fail(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("INSERT INTO workspaces (id, name) SELECT gen_random_uuid(), 'x'")
+        raise RuntimeError
+
+
+async def test_an_error_rolls_the_transaction_back(database: Database) -> None:
+    with pytest.raises(RuntimeError):
+        await write_and_fail(database)
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM workspaces") == 0
+
+
+async def test_a_row_that_must_be_there_is_missed_loudly(database: Database) -> None:
+    async with database.connection() as connection:
+        with pytest.raises(LookupError):
+            await fetch_one(connection, "SELECT 1 WHERE false")

@@ -1,0 +1,47 @@
+"""Does any number of starts bring a database to this release's schema, once?"""
+
+import asyncio
+
+import pytest
+
+from service.domain.errors import StartupError
+from service.store import schema
+from service.store.database import Database
+
+
+async def applied(url: str) -> list[int]:
+    async with Database.open(url) as database, database.connection() as connection:
+        records = await connection.fetch("SELECT number FROM schema_migrations ORDER BY number")
+    return [record["number"] for record in records]
+
+
+def test_migrations_are_numbered_from_one_without_a_gap() -> None:
+    numbers = [migration.number for migration in schema.migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_an_empty_database_gets_every_migration_once(empty_database_url: str) -> None:
+    newest = await schema.migrate(empty_database_url)
+    assert await schema.migrate(empty_database_url) == newest
+    assert await applied(empty_database_url) == list(range(1, newest + 1))
+
+
+async def test_two_services_that_start_at_once_migrate_once(empty_database_url: str) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        starts = [tasks.create_task(schema.migrate(empty_database_url)) for _ in range(5)]
+    newest = starts[0].result()
+    assert {start.result() for start in starts} == {newest}
+    assert await applied(empty_database_url) == list(range(1, newest + 1))
+
+
+async def test_a_database_of_a_newer_release_is_left_alone(database_url: str) -> None:
+    async with Database.open(database_url) as database, database.connection() as connection:
+        assert await schema.current_number(connection) == schema.migrations()[-1].number
+        await connection.execute("INSERT INTO schema_migrations VALUES (9999, 'from_the_future')")
+    with pytest.raises(StartupError, match="newer release"):
+        await schema.migrate(database_url)
+
+
+async def test_a_database_without_tables_is_at_number_nought(empty_database_url: str) -> None:
+    async with Database.open(empty_database_url) as database, database.connection() as connection:
+        assert await schema.current_number(connection) == 0
