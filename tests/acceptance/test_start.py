@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
@@ -32,6 +32,13 @@ def service(data_dir: Path) -> Iterator[ServiceProcess]:
         yield service
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A service that no test stops."""
+    with running(tmp_path_factory.mktemp("shared") / "data") as service:
+        yield service
+
+
 def test_it_answers_and_shows_the_same_key_at_the_next_start(data_dir: Path) -> None:
     keys = []
     for _ in range(2):
@@ -48,25 +55,25 @@ def test_it_answers_and_shows_the_same_key_at_the_next_start(data_dir: Path) -> 
     assert (data_dir / "first-key").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_front_page_needs_no_key_and_runs_no_script(service: ServiceProcess) -> None:
-    page = httpx2.get(f"{service.url}/")
+def test_the_front_page_needs_no_key_and_runs_no_script(shared: ServiceProcess) -> None:
+    page = httpx2.get(f"{shared.url}/")
     assert page.status_code == 200
     assert "First steps" in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     for name in ("style.css", "icon.svg"):
         assert f'href="/static/{name}"' in page.text
-        assert httpx2.get(f"{service.url}/static/{name}").status_code == 200
+        assert httpx2.get(f"{shared.url}/static/{name}").status_code == 200
 
 
-def test_a_foreign_host_name_is_refused_as_a_problem(service: ServiceProcess) -> None:
-    reply = httpx2.get(f"{service.url}/healthz", headers={"Host": "rebound.example"})
+def test_a_foreign_host_name_is_refused_as_a_problem(shared: ServiceProcess) -> None:
+    reply = httpx2.get(f"{shared.url}/healthz", headers={"Host": "rebound.example"})
     assert reply.status_code == 400
     assert reply.json()["code"] == "validation_error"
     assert "MATCHSTREAM_ALLOWED_HOSTS" in reply.json()["detail"]
 
 
-def test_replies_do_not_name_the_server(service: ServiceProcess) -> None:
-    assert "server" not in httpx2.get(f"{service.url}/healthz").headers
+def test_replies_do_not_name_the_server(shared: ServiceProcess) -> None:
+    assert "server" not in httpx2.get(f"{shared.url}/healthz").headers
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -127,10 +134,10 @@ def test_a_taken_port_is_a_sentence_and_starts_nothing(data_dir: Path) -> None:
     assert not data_dir.exists()
 
 
-def test_a_second_service_on_the_same_data_is_a_sentence(service: ServiceProcess) -> None:
-    failed = run_command(service.data_dir, "serve")
+def test_a_second_service_on_the_same_data_is_a_sentence(shared: ServiceProcess) -> None:
+    failed = run_command(shared.data_dir, "serve")
     assert failed.returncode == 1
-    assert f"is in use by process {service.process.pid}:" in failed.stderr
+    assert f"is in use by process {shared.process.pid}:" in failed.stderr
     assert failed.stderr.count("\n") == 1
 
 
@@ -156,12 +163,10 @@ def _newer_data(data_dir: Path) -> dict[str, str]:
         (lambda _: {"DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, "The database does not"),
     ],
 )
-@pytest.mark.parametrize("command", ["serve", "demo"])
 def test_what_hinders_the_start_is_one_sentence(
-    data_dir: Path, command: str, prepare: object, sentence: str
+    data_dir: Path, prepare: Callable[[Path], dict[str, str]], sentence: str
 ) -> None:
-    assert callable(prepare)
-    failed = run_command(data_dir, command, extra=prepare(data_dir))
+    failed = run_command(data_dir, "demo", extra=prepare(data_dir))
     assert failed.returncode == 1
     assert sentence in failed.stderr
     assert failed.stderr.count("\n") == 1
