@@ -4,7 +4,6 @@ fresh   ─► snapshot (id = last event) ─► later events … ─► end wit
 resumed ─► events after Last-Event-ID … ─► end with the run; 204 when nothing is left to tell
 """
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -155,12 +154,12 @@ async def _look_again(service: Services, run: Run) -> Run | None:
 
 def snapshot(run: Run) -> bytes:
     """Write where the run stands as the first block of a fresh stream."""
-    data = {
+    data: dict[str, representation.Json] = {
         "type": SNAPSHOT,
         "run_id": str(run.id),
         "run_seq": run.last_event_id,
         "run": representation.run(run),
         "progress": representation.progress(run),
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    text = events.encode(data)
     return f"id: {run.last_event_id}\nevent: {SNAPSHOT}\ndata: {text}\n\n".encode()

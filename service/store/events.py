@@ -54,9 +54,18 @@ async def append(
         run.id if run else None,
         run.last_event_id if run else None,
         event_type.value,
-        json.dumps({**data, **body}, ensure_ascii=False, separators=(",", ":")),
+        encode({**data, **body}),
         record["created_at"],
     )
+
+
+# Line ends to some readers of streams, although the standard does not say so.
+_LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"}
+
+
+def encode(data: Mapping[str, Json]) -> str:
+    """Write an event's data as JSON that stays one line in whatever reader."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
 
 
 _OF_RUN = """
