@@ -6,7 +6,7 @@ A `Database` lends connections from a bounded pool and turns a server that does 
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeAlias
 
 import asyncpg
@@ -85,7 +85,9 @@ class Database:
             with translated_errors():
                 yield connection
         finally:
-            await self._pool.release(connection)
+            # What was done is done: a connection lost on its way back is the pool's to replace.
+            with suppress(*_UNREACHABLE):
+                await self._pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
