@@ -4,7 +4,7 @@ fresh   ─► snapshot (id = last event) ─► later events … ─► end wit
 resumed ─► events after Last-Event-ID … ─► end with the run; 204 when nothing is left to tell
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 
 import anyio
@@ -23,6 +23,7 @@ from service.domain import representation
 from service.domain.errors import UnavailableError
 from service.domain.events import SNAPSHOT
 from service.domain.runs import Run
+from service.engine.hub import StreamedEvent
 from service.store import events, runs
 
 log = structlog.get_logger()
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 # How long a stream may take to say goodbye when the service stops.
 GOODBYE_SECONDS = 2.0
 RECONNECT_MILLISECONDS = 2_000
+PART_BYTES = 64 * 1024
 MAX_DIGITS = 18
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 500
@@ -129,7 +131,8 @@ async def _blocks(service: Services, run: Run, resume_after: int | None) -> Asyn
         async with aclosing(service.hub.read(run.id, position)) as batches:
             async for batch in batches:
                 position = batch[-1].number
-                yield b"".join(event.block for event in batch)
+                for part in _parts(batch):
+                    yield part
                 if any(event.ends_run for event in batch):
                     now = await _look_again(service, run)
                     if now is None:
@@ -141,6 +144,20 @@ async def _blocks(service: Services, run: Run, resume_after: int | None) -> Asyn
         # The client comes back with its last id: nothing is lost.
         log.warning("stream_interrupted", action="stream", run_id=str(run.id), reason=str(error))
     yield b"retry: %d\n\n" % RECONNECT_MILLISECONDS
+
+
+def _parts(batch: Sequence[StreamedEvent]) -> Iterator[bytes]:
+    """Join blocks up to PART_BYTES: a part waits in memory until the reader takes it."""
+    part: list[bytes] = []
+    size = 0
+    for event in batch:
+        part.append(event.block)
+        size += len(event.block)
+        if size >= PART_BYTES:
+            yield b"".join(part)
+            part, size = [], 0
+    if part:
+        yield b"".join(part)
 
 
 def _is_over(run: Run, position: int) -> bool:
