@@ -32,8 +32,6 @@ _UNREACHABLE = (
     asyncpg.InsufficientResourcesError,
     # "cannot switch to state …": the driver used a connection that was cut under it.
     asyncpg.InternalClientError,
-    # A connection that was cut while it lay in the pool may not know it yet.
-    asyncpg.InternalClientError,
     ConnectionError,
     TimeoutError,
 )
