@@ -1,6 +1,7 @@
 """Does the engine carry a queued run to its end, and say well why it cannot?"""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 from service.domain.configs import (
@@ -13,7 +14,7 @@ from service.domain.documents import FieldValue
 from service.domain.identifiers import DocumentId, ReferenceDataId, new_id
 from service.domain.results import MatchResult
 from service.domain.runs import Phase, Run, RunStatus
-from service.engine.signals import QUEUE
+from service.engine.signals import QUEUE, run_topic
 from service.store import events, results
 from service.store.database import Database
 from service.store.results import ResultFilter, Sort
@@ -179,3 +180,21 @@ async def test_values_that_cannot_be_read_are_counted_in_warnings(
     assert counted["unreadable_document_value"].count == 2
     assert counted["unreadable_document_value"].sample == "amount: plenty (a)"
     assert counted["unreadable_reference_value"].count == len(VENDORS)
+
+
+async def test_a_run_that_is_slow_says_that_it_is_alive(database: Database, tmp_path: Path) -> None:
+    world = await make_world(database)
+    gate = GatedExecutor(open_after=0)
+    async with running_engine(database, tmp_path, executor=gate) as engine:
+        run = await world.queue()
+        engine.signals.notify(QUEUE)
+        await gate.reached.wait()
+        held = await world.fetch(run)
+        with engine.signals.subscribe(run_topic(run.id)) as wake:
+            while (alive := await world.fetch(run)).last_event_id == held.last_event_id:
+                await wake.wait()
+        gate.open()
+        await world.wait_until_ended(run, engine.signals)
+    assert alive.last_event_id == held.last_event_id + 1
+    assert (alive.phase, alive.rows_processed) == (held.phase, held.rows_processed)
+    assert alive.updated_at - held.updated_at < timedelta(seconds=5)
