@@ -170,14 +170,12 @@ async def test_a_run_over_nothing_completes_with_nothing(live: Live) -> None:
     assert run["results"] == []
 
 
-@pytest.mark.parametrize(("body", "pointer", "code"), BAD_BODIES)
-async def test_a_wrong_body_is_refused_by_name(
-    live: Live, body: object, pointer: str, code: str
-) -> None:
-    reply = await live.client.post(run_path(live), json=body)
-    assert (reply.status_code, reply.json()["code"]) == (400, "validation_error")
-    (problem,) = reply.json()["errors"]
-    assert (problem["pointer"], problem["code"]) == (pointer, code)
+async def test_a_wrong_body_is_refused_by_name(live: Live) -> None:
+    for body, pointer, code in BAD_BODIES:
+        reply = await live.client.post(run_path(live), json=body)
+        assert (reply.status_code, reply.json()["code"]) == (400, "validation_error")
+        (problem,) = reply.json()["errors"]
+        assert (problem["pointer"], problem["code"]) == (pointer, code)
     assert (await live.get("/v1/matching/runs"))["data"] == []
 
 
@@ -208,15 +206,21 @@ async def test_deleted_reference_data_is_named(live: Live) -> None:
     assert str(reference_id) in reply.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    "method_and_path",
-    ["GET ", "GET /progress", "GET /events", "GET /results", "POST /cancel"],
-)
-async def test_another_workspace_has_no_such_run(live: Live, method_and_path: str) -> None:
+async def test_reference_data_that_is_not_ready_is_a_conflict(live: Live) -> None:
+    async with live.world.database.connection() as connection:
+        await connection.execute("UPDATE reference_data SET status = 'importing'")
+    reply = await live.client.post(run_path(live))
+    assert (reply.status_code, reply.json()["code"]) == (409, "conflict")
+    assert "importing" in reply.json()["detail"]
+
+
+async def test_another_workspace_has_no_such_run(live: Live) -> None:
     run = await live.completed()
-    method, _, path = method_and_path.partition(" ")
     headers = await live.stranger()
-    reply = await live.client.request(method, run["links"]["self"] + path, headers=headers)
+    for path in ("", "/progress", "/events", "/results"):
+        reply = await live.client.get(run["links"]["self"] + path, headers=headers)
+        assert (reply.status_code, reply.json()["code"]) == (404, "not_found"), path
+    reply = await live.client.post(run["links"]["self"] + "/cancel", headers=headers)
     assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
     assert (await live.client.get("/v1/matching/runs", headers=headers)).json()["data"] == []
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from service.engine.uploads import Uploads
 from tests import story
 from tests.api.live import IDLE, Live, running
 from tests.conftest import PostgresServer
+from tests.outages import closed_database
 from tests.sse import opened
 
 PATIENCE_SECONDS = 10.0
@@ -106,20 +106,6 @@ async def test_a_reader_that_leaves_takes_its_feed_with_it(idle: Live) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         await asyncio.wait([task])
     assert idle.engine.hub._feeds == {}
-
-
-@contextmanager
-def closed_database(postgres: PostgresServer, url: str) -> Iterator[None]:
-    """Keep everyone out of the database, those inside included, as a restart does."""
-    name = urlsplit(url).path.removeprefix("/")
-    postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    try:
-        postgres.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-        )
-        yield
-    finally:
-        postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
 async def test_a_stream_outlives_a_restart_of_the_database(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from service.domain.errors import UnavailableError
 from service.engine import signals
@@ -13,6 +14,8 @@ from service.engine.signals import Signals
 from service.store import notices
 from service.store.database import Database
 from service.store.notices import EVERYTHING, MAX_PAYLOAD_BYTES
+from tests.conftest import PostgresServer
+from tests.outages import closed_database
 
 PATIENCE_SECONDS = 10.0
 # Longer than any test waits, so that only a notice can wake.
@@ -163,6 +166,22 @@ async def test_everyone_wakes_after_a_lost_connection(database: Database, live: 
         async with database.connection() as connection:
             assert await connection.fetchval(CUT_LISTENER) is True
         await wakes(wake)
+        live.notify("run:1")
+        await wakes(wake)
+
+
+async def test_notices_go_on_after_the_database_was_away(
+    live: Signals, postgres: PostgresServer, database_url: str
+) -> None:
+    with live.subscribe("run:1") as wake:
+        await wakes(wake)
+        with capture_logs() as logs, closed_database(postgres, database_url):
+            live.notify("run:1")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not any(line.get("action") == "notify" for line in logs):
+                    await wake.wait(0.05)
+        await wakes(wake)
+        # Listener and sender are both back.
         live.notify("run:1")
         await wakes(wake)
 
