@@ -140,3 +140,20 @@ async def test_a_reader_behind_the_ring_is_sent_away_politely_while_the_database
             blocks = [block async for block in stream._blocks(service, begun.run, 0)]
         await at_head.aclose()
     assert blocks == [b"retry: 2000\n\n"]
+
+
+async def test_a_stream_ends_with_a_run_that_is_deleted_under_it(idle: Live) -> None:
+    begun = await story.begin(idle.world)
+    service = Services(
+        database=idle.world.database,
+        signals=idle.engine.signals,
+        hub=idle.engine.hub,
+        uploads=Uploads(Path(), idle.world.database),
+    )
+    blocks = stream._blocks(service, begun.run, begun.last)
+    await begun.end()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert b"event: run.completed\n" in await anext(blocks)
+        async with idle.world.database.connection() as connection:
+            await connection.execute("DELETE FROM runs WHERE id = $1", begun.run.id)
+        assert [block async for block in blocks] == []
