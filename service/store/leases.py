@@ -25,18 +25,18 @@ class Claim:
 # (after the database was away); never one that we still work on, even if its lease ran out.
 # Fair between workspaces: fewest runs at work first.
 _CLAIM = """
-WITH candidate AS (
-    SELECT id FROM runs
-    WHERE status IN ('queued', 'running', 'ai_resolving')
-      AND (lease_until IS NULL OR lease_until < now() OR worker_id = $1)
-      AND id <> ALL($3::uuid[])
-    ORDER BY (SELECT count(*) FROM runs AS busy
-              WHERE busy.workspace_id = runs.workspace_id
-                AND busy.status IN ('queued', 'running', 'ai_resolving')
-                AND busy.lease_until > now()),
-             created_at, id
+WITH busy AS (
+    SELECT workspace_id, count(*) AS under_way FROM runs
+    WHERE status IN ('queued', 'running', 'ai_resolving') AND lease_until > now()
+    GROUP BY workspace_id
+), candidate AS (
+    SELECT runs.id FROM runs LEFT JOIN busy USING (workspace_id)
+    WHERE runs.status IN ('queued', 'running', 'ai_resolving')
+      AND (runs.lease_until IS NULL OR runs.lease_until < now() OR runs.worker_id = $1)
+      AND runs.id <> ALL($3::uuid[])
+    ORDER BY coalesce(busy.under_way, 0), runs.created_at, runs.id
     LIMIT 1
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE OF runs SKIP LOCKED
 )
 UPDATE runs
 SET worker_id = $1, lease_until = now() + make_interval(secs => $2), attempt = attempt + 1,

@@ -117,10 +117,8 @@ QUESTIONS = {
         "runs_by_workspace",
         51,
     ),
-    # Those alive, and for each of them those of its workspace at work.
-    "claim": Question(
-        leases._CLAIM, "gen_random_uuid(), 30, '{}'", "runs_alive", ALIVE + ALIVE * ALIVE + 1
-    ),
+    # Those alive, once to count what is at work and once to choose; then the one chosen.
+    "claim": Question(leases._CLAIM, "gen_random_uuid(), 30, '{}'", "runs_alive", 2 * ALIVE + 1),
 }
 
 
