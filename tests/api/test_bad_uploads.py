@@ -172,8 +172,10 @@ async def test_a_body_that_is_no_json_is_explained(api: Api) -> None:
 
     assert [reply.status_code for reply in replies] == [400, 400, 400]
     assert [reply.json()["detail"] for reply in replies] == [
-        ("The body is not valid JSON: Expecting property name enclosed in double quotes "
-        "(line 1, column 2)."),
+        (
+            "The body is not valid JSON: Expecting property name enclosed in double quotes "
+            "(line 1, column 2)."
+        ),
         "The body is not valid UTF-8.",
         "The body names the key 'name' more than once.",
     ]
