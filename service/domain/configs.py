@@ -168,7 +168,8 @@ def normalize_weights(mappings: Sequence[FieldMapping]) -> tuple[FieldMapping, .
 def evidence_keys(mappings: Sequence[FieldMapping]) -> tuple[str, ...]:
     """Name each mapping's evidence: its source, or `source→target` where a source recurs.
 
-    So is a source named `ai`, since that key is the AI pass's. The same pair mapped again gets a number: `source→target#2`.
+    So is a source named `ai`, since that key is the AI pass's. The same pair mapped again gets a
+    number: `source→target#2`.
     """
     uses = Counter(mapping.source for mapping in mappings)
     seen: Counter[tuple[str, str]] = Counter()
