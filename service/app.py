@@ -16,7 +16,7 @@ from service.api.context import Services
 from service.api.health import health_routes
 from service.api.hosts import AllowedHosts, WhenReady
 from service.api.limits import Limits
-from service.engine import chunks, executors, hub, signals, worker
+from service.engine import chunks, datasets, executors, hub, signals, worker
 from service.engine.datasets import ReferenceFiles
 from service.engine.execute import Tools
 from service.engine.uploads import Uploads
@@ -82,7 +82,7 @@ async def _start_engine(stack: AsyncExitStack, settings: Settings, services: Ser
         executors.local_pool(settings.workers, preload=(chunks.__name__,))
     )
     directory = settings.data_dir / "reference-files"
-    directory.mkdir(parents=True, exist_ok=True)
+    datasets.prepare(directory)
     tools = Tools(
         database=services.database,
         signals=services.signals,

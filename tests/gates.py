@@ -1,7 +1,7 @@
 """How does a test hold the engine at a chosen moment? With an executor that waits at a gate."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TypeVar
 
 Job = TypeVar("Job")
@@ -11,7 +11,8 @@ Outcome = TypeVar("Outcome")
 class GatedExecutor:
     """Computes jobs in this process, one after another, and stops before it draws one of them.
 
-    `open_after` jobs are computed at once; `reached` is set when it waits before the next one.
+    `open_after` jobs are computed at once (all of them if it is negative); `reached` is set when
+    it waits before the next one.
     """
 
     size = 1
@@ -28,7 +29,7 @@ class GatedExecutor:
 
     async def run(
         self, function: Callable[[Job], Outcome], jobs: AsyncIterator[Job]
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[Outcome, None]:
         """Compute the jobs here, in order."""
         while True:
             if self._passes == 0:

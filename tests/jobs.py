@@ -38,6 +38,12 @@ def die_always(_job: int) -> int:
     return 0
 
 
+def wait_for_ever(_job: int) -> int:
+    """Answer never."""
+    signal.pause()
+    return 0
+
+
 def own_pid(_job: int) -> int:
     """Return the id of the process that works on it."""
     return os.getpid()

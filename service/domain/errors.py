@@ -102,6 +102,10 @@ class UnavailableError(MatchstreamError):
     retryable = True
 
 
+class TookTooLongError(UnavailableError):
+    """The database worked on one statement for longer than it may."""
+
+
 class LeaseLostError(MatchstreamError):
     """Another worker owns the run now: the old owner must stop and write nothing more."""
 

@@ -12,7 +12,10 @@ LENGTH = struct.Struct(">Q")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The answer to a call that raised: the error's type and text, and its traceback."""
+    """The answer to a call that raised: the error's type and where it was raised.
+
+    Without the error's text, which may hold a document's values.
+    """
 
     error: str
     trace: str

@@ -34,7 +34,8 @@ def main(arguments: list[str]) -> None:
             function, job = pickle.loads(call)  # noqa: S301
             answer = function(job)
         except Exception as error:  # noqa: BLE001 - the edge of one call: the parent gets to know
-            answer = Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            answer = Failure(type(error).__name__, trace)
         body = pickle.dumps(answer, protocol=5)
         answers.write(LENGTH.pack(len(body)) + body)
         answers.flush()

@@ -5,12 +5,12 @@ so that the service's loop only passes bytes on.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import msgspec
 
-from service.domain.configs import MatchingRules
+from service.domain.configs import FieldMapping, MatchingRules
 from service.domain.documents import FieldValue, RunDocument
 from service.domain.identifiers import DocumentId, ReferenceRowId, RunId, new_id
 from service.domain.results import Candidate, DocumentMatch, FieldEvidence
@@ -19,8 +19,11 @@ from service.matching.index import ReferenceIndex, build
 from service.matching.match import match_documents
 from service.store.copy_text import CopyValue, encode_rows
 
-# Indexes kept ready in each process; the next run over the same data begins at once.
-INDEXES_KEPT = 2
+# Indexes kept ready in each process: those of as many runs as a worker carries out at once, so
+# that they do not push each other out, and the next run over the same data begins at once.
+INDEXES_KEPT = 4
+# A value can be long; a warning is read by a person.
+MAX_SAMPLE_LENGTH = 200
 
 DELETED = "The document was deleted before it was matched."
 
@@ -63,7 +66,7 @@ class ChunkOutcome:
 
 def match_chunk(job: ChunkJob) -> ChunkOutcome:
     """Match the documents of a job; one result each, in their order."""
-    index = load_index(job.reference_path, job.columns, job.rules)
+    index = load_index(job.reference_path, job.columns, _columns_asked(job.rules))
     began = time.perf_counter()
     present = [document for document in job.documents if document.fields is not None]
     fields = [_fields_decoder.decode(document.fields or "{}") for document in present]
@@ -87,9 +90,11 @@ def match_chunk(job: ChunkJob) -> ChunkOutcome:
 
 
 @lru_cache(maxsize=INDEXES_KEPT)
-def load_index(path: str, columns: tuple[str, ...], rules: MatchingRules) -> ReferenceIndex:
-    """Build the index of the rows in a file of `engine/datasets.py` for the rules' mappings."""
-    wanted = {mapping.target for mapping in rules.field_mappings}
+def load_index(
+    path: str, columns: tuple[str, ...], mappings: tuple[FieldMapping, ...]
+) -> ReferenceIndex:
+    """Build the index of the rows in a file of `engine/datasets.py` for the mappings."""
+    wanted = {mapping.target for mapping in mappings}
     places = [(place, name) for place, name in enumerate(columns) if name in wanted]
     row_ids: list[ReferenceRowId] = []
     values: dict[str, list[str | None]] = {name: [] for _, name in places}
@@ -100,7 +105,12 @@ def load_index(path: str, columns: tuple[str, ...], rules: MatchingRules) -> Ref
             for place, name in places:
                 # Rows from before a column was added are shorter.
                 values[name].append(row[place] if place < len(row) else None)
-    return build(rules, row_ids, values)
+    return build(MatchingRules(field_mappings=mappings), row_ids, values)
+
+
+def _columns_asked(rules: MatchingRules) -> tuple[FieldMapping, ...]:
+    """Return the mappings without what an index does not depend on, so that runs can share it."""
+    return tuple(replace(mapping, source="", weight=1.0) for mapping in rules.field_mappings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,18 +177,24 @@ def _reference_warnings(job: ChunkJob, index: ReferenceIndex) -> list[RunWarning
     if not job.is_first:
         return []
     return [
-        RunWarning("unreadable_reference_value", each.count, f"{each.target}: {each.sample}")
+        _warning("unreadable_reference_value", each.count, f"{each.target}: {each.sample}")
         for each in index.unreadable
     ]
 
 
 def _document_warnings(job: ChunkJob, found: dict[DocumentId, DocumentMatch]) -> list[RunWarning]:
     warnings = [
-        RunWarning("unreadable_document_value", 1, f"{each.source}: {each.value} ({document_id})")
+        _warning("unreadable_document_value", 1, f"{each.source}: {each.value} ({document_id})")
         for document_id, match in found.items()
         for each in match.unreadable
     ]
     deleted = [document.id for document in job.documents if document.fields is None]
     if deleted:
-        warnings.append(RunWarning("deleted_document", len(deleted), deleted[0]))
+        warnings.append(_warning("deleted_document", len(deleted), deleted[0]))
     return warnings
+
+
+def _warning(code: str, count: int, sample: str) -> RunWarning:
+    if len(sample) > MAX_SAMPLE_LENGTH:
+        sample = f"{sample[:MAX_SAMPLE_LENGTH]}…"
+    return RunWarning(code, count, sample)

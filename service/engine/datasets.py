@@ -5,9 +5,13 @@ A version never changes, so its file is written once and found again by later ru
 
 import asyncio
 import os
-from collections import defaultdict
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from service.domain.identifiers import new_id
 from service.domain.reference import ReferenceVersion
 from service.store import reference
 from service.store.database import Database
@@ -15,35 +19,69 @@ from service.store.database import Database
 # The most recently used files that are kept; the rest is written again when a run needs it.
 MAX_FILES = 16
 SUFFIX = ".ndjson"
+UNFINISHED_SUFFIX = ".unfinished"
+# Older ones belong to nobody: no export takes so long.
+UNFINISHED_SECONDS = 3600.0
+
+
+@dataclass(slots=True)
+class _Use:
+    """Who uses a file now: how many, and one of them at a time writes it."""
+
+    users: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class ReferenceFiles:
     """A bounded directory of files, one per reference version."""
 
     def __init__(self, directory: Path, database: Database) -> None:
-        """Use `directory`, which must exist and belong to this process alone."""
+        """Use `directory`, readable for this user alone; other processes may share it."""
         self._directory = directory
         self._database = database
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._in_use: dict[str, _Use] = {}
 
-    async def provide(self, version: ReferenceVersion) -> Path:
-        """Return the path of the version's file, written now if it is not there yet.
+    @asynccontextmanager
+    async def lend(self, version: ReferenceVersion) -> AsyncIterator[Path]:
+        """Lend the path of the version's file, written now if it is not there yet.
 
-        A line per row, in order of position: `["row id", ["value", null, …]]`.
+        A line per row, in order of position: `["row id", ["value", null, …]]`. The file stays
+        as long as the block lasts.
         """
         name = f"{version.reference_data_id}-{version.generation}-{version.row_count}{SUFFIX}"
         path = self._directory / name
-        async with self._locks[name]:
-            if not _mark_used(path):
-                await self._write(version, path)
-        return path
+        use = self._in_use.setdefault(name, _Use())
+        use.users += 1
+        try:
+            async with use.turn:
+                if not _mark_used(path):
+                    await self._write(version, path)
+                    _forget_oldest(self._directory, self._in_use.keys())
+            yield path
+        finally:
+            use.users -= 1
+            if not use.users:
+                del self._in_use[name]
 
     async def _write(self, version: ReferenceVersion, path: Path) -> None:
-        unfinished = path.with_suffix(".unfinished")
-        async with self._database.connection() as connection:
-            await reference.export_version(connection, version, unfinished)
-        unfinished.replace(path)
-        _forget_oldest(self._directory)
+        # A name of its own: another process may write the same version now.
+        unfinished = path.with_name(f"{new_id()}{UNFINISHED_SUFFIX}")
+        try:
+            async with self._database.connection() as connection:
+                await reference.export_version(connection, version, unfinished)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def prepare(directory: Path) -> None:
+    """Make the directory, for this user alone; remove what a killed process left unfinished."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.chmod(0o700)
+    an_hour_ago = time.time() - UNFINISHED_SECONDS
+    for path in directory.glob(f"*{UNFINISHED_SUFFIX}"):
+        if path.stat().st_mtime < an_hour_ago:
+            path.unlink(missing_ok=True)
 
 
 def _mark_used(path: Path) -> bool:
@@ -54,9 +92,10 @@ def _mark_used(path: Path) -> bool:
     return True
 
 
-def _forget_oldest(directory: Path) -> None:
+def _forget_oldest(directory: Path, in_use: Collection[str]) -> None:
     newest_first = sorted(
         directory.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns, reverse=True
     )
     for path in newest_first[MAX_FILES:]:
-        path.unlink(missing_ok=True)
+        if path.name not in in_use:
+            path.unlink(missing_ok=True)

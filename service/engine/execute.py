@@ -7,6 +7,7 @@ begin ─► load ─► match ─► complete      each step commits what it di
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from service.store.run_lifecycle import DocumentFilter, FrozenInputs
 CHUNK_TARGET_SECONDS = 0.25
 FIRST_CHUNK_SIZE = 32
 MAX_CHUNK_SIZE = 2_000
+# Chunks shrink so that the fields of one stay about this small; a window of them is in memory.
+CHUNK_TARGET_CHARACTERS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,9 @@ async def execute(tools: Tools, claim: Claim) -> None:
     progress.took(begun.run)
     async with asyncio.TaskGroup() as tasks:
         alive = tasks.create_task(progress.say_alive())
-        path = await tools.files.provide(begun.inputs.reference)
-        await progress.enter(Phase.MATCHING)
-        await _match(tools, progress, begun.inputs, path)
+        async with tools.files.lend(begun.inputs.reference) as path:
+            await progress.enter(Phase.MATCHING)
+            await _match(tools, progress, begun.inputs, path)
         alive.cancel()
     async with tools.database.transaction() as connection:
         completed = await run_lifecycle.complete(connection, claim.lease)
@@ -113,15 +116,25 @@ async def _frozen_inputs(connection: Connection, run: Run) -> FrozenInputs:
 
 
 class _Pace:
-    """How many documents make a chunk, from how long the last ones took."""
+    """How many documents make a chunk, from how long and how large the last ones were."""
 
     def __init__(self) -> None:
-        self.size = FIRST_CHUNK_SIZE
+        self._timely = FIRST_CHUNK_SIZE
+        self._small = MAX_CHUNK_SIZE
+
+    @property
+    def size(self) -> int:
+        return min(self._timely, self._small)
+
+    def weigh(self, documents: tuple[RunDocument, ...]) -> None:
+        characters = sum(len(document.fields or "") for document in documents)
+        fitting = len(documents) * CHUNK_TARGET_CHARACTERS / max(characters, 1)
+        self._small = max(1, min(int(fitting), MAX_CHUNK_SIZE))
 
     def learn(self, outcome: ChunkOutcome) -> None:
         fitting = outcome.processed * CHUNK_TARGET_SECONDS / max(outcome.seconds, 1e-6)
         # Grow step by step: a first chunk of easy documents says little.
-        self.size = max(1, min(int(fitting), self.size * 2, MAX_CHUNK_SIZE))
+        self._timely = max(1, min(int(fitting), self._timely * 2, MAX_CHUNK_SIZE))
 
 
 async def _match(
@@ -132,13 +145,14 @@ async def _match(
     jobs = _jobs(tools.database, progress.run, inputs, reference_path, pace)
     ready: list[ChunkOutcome] = []
     due = time.monotonic()
-    async for outcome in tools.executor.run(match_chunk, jobs):
-        pace.learn(outcome)
-        ready.append(outcome)
-        if time.monotonic() >= due:
-            await progress.commit(ready)
-            ready = []
-            due = time.monotonic() + COMMIT_INTERVAL_SECONDS
+    async with aclosing(tools.executor.run(match_chunk, jobs)) as outcomes:
+        async for outcome in outcomes:
+            pace.learn(outcome)
+            ready.append(outcome)
+            if time.monotonic() >= due:
+                await progress.commit(ready)
+                ready = []
+                due = time.monotonic() + COMMIT_INTERVAL_SECONDS
     if ready:
         await progress.commit(ready)
 
@@ -148,9 +162,13 @@ async def _jobs(
 ) -> AsyncIterator[ChunkJob]:
     """Read the run's documents chunk by chunk, from the first that has no result yet."""
     position, total = run.rows_processed or 0, run.rows_total or 0
+    sources = tuple({mapping.source for mapping in inputs.rules.field_mappings})
     while position < total:
         async with database.connection() as connection:
-            documents = await run_documents.fetch_range(connection, run, position, pace.size)
+            documents = await run_documents.fetch_range(
+                connection, run, (position, position + pace.size), sources
+            )
+        pace.weigh(documents)
         yield _job(run, inputs, reference_path, position, documents)
         position += len(documents)
 

@@ -9,7 +9,7 @@ import os
 import pickle
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -28,7 +28,10 @@ Outcome = TypeVar("Outcome")
 WINDOW_PER_PROCESS = 3
 # How often a call may lose its process before its run is given up.
 MAX_DEATHS = 3
-CALL_LIMIT_SECONDS = 900.0
+CALL_LIMIT_SECONDS = 300.0
+# A call that nobody waits for any more may end by itself for so long; then its process is killed.
+ABANDONED_SECONDS = 1.0
+SPAWN_RETRY_SECONDS = 1.0
 STOP_LIMIT_SECONDS = 2.0
 PIPE_BUFFER_BYTES = 1 << 20
 
@@ -42,11 +45,12 @@ class Executor(Protocol):
 
     def run(
         self, function: Callable[[Job], Outcome], jobs: AsyncIterator[Job]
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[Outcome, None]:
         """Compute the jobs, yielding outcomes in the order of the jobs.
 
         Jobs are drawn a bounded window ahead. Raises MatchingFailedError when a job fails or
-        repeatedly loses its process; other runs on the executor go on undisturbed.
+        repeatedly loses its process; other runs on the executor go on undisturbed. Close the
+        generator to give up what is left.
         """
 
 
@@ -71,7 +75,7 @@ class LocalPool:
 
     async def run(
         self, function: Callable[[Job], Outcome], jobs: AsyncIterator[Job]
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[Outcome, None]:
         """Compute the jobs here; see `Executor.run`."""
         window: deque[_Call] = deque()
         try:
@@ -110,7 +114,7 @@ class LocalPool:
                 log.error("call_failed", action="match", error=outcome.error, trace=outcome.trace)
                 raise MatchingFailedError(
                     f"Matching failed on an unexpected error ({outcome.error}): "
-                    "please report it; the service's log has the details."
+                    "please report it; the service's log says where."
                 )
             return outcome
         raise MatchingFailedError(
@@ -121,12 +125,16 @@ class LocalPool:
     async def keep(self) -> None:
         """Own one child process: start it, feed it calls, replace it when it dies."""
         while True:
-            async with self._child() as child:
-                try:
+            try:
+                async with self._child() as child:
                     while True:
                         await self._feed(child)
-                except _ChildDiedError:
-                    log.warning("pool_process_died", action="replace", pid=child.pid)
+            except _ChildDiedError as error:
+                log.warning("pool_process_died", action="replace", reason=str(error))
+            except OSError as error:
+                # Too many processes or too little memory now: the calls wait.
+                log.warning("pool_process_not_started", action="retry", reason=str(error))
+                await asyncio.sleep(SPAWN_RETRY_SECONDS)
 
     async def _feed(self, child: asyncio.subprocess.Process) -> None:
         call = await self._calls.get()
@@ -137,7 +145,7 @@ class LocalPool:
             self._calls.put_nowait(call)
             raise _ChildDiedError(f"process {child.pid} ended while it was idle")
         try:
-            async with asyncio.timeout(CALL_LIMIT_SECONDS):
+            async with asyncio.timeout(CALL_LIMIT_SECONDS) as limit, _hurried(limit, call):
                 answer = await _exchange(child, call.body)
         except (EOFError, OSError, TimeoutError) as error:
             died = _ChildDiedError(f"process {child.pid}: {type(error).__name__}")
@@ -151,6 +159,8 @@ class LocalPool:
     async def _child(self) -> AsyncIterator[asyncio.subprocess.Process]:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
+            # Without the folder we were started in, which may have a `service` of its own.
+            "-P",
             "-m",
             "service.engine.child",
             str(os.getpid()),
@@ -176,6 +186,20 @@ async def local_pool(size: int, preload: tuple[str, ...] = ()) -> AsyncIterator[
         finally:
             for keeper in keepers:
                 keeper.cancel()
+
+
+@asynccontextmanager
+async def _hurried(limit: asyncio.Timeout, call: _Call) -> AsyncIterator[None]:
+    """Bring the limit near as soon as nobody waits for the call's answer."""
+
+    def hurry(_answer: asyncio.Future[bytes]) -> None:
+        limit.reschedule(asyncio.get_running_loop().time() + ABANDONED_SECONDS)
+
+    call.answer.add_done_callback(hurry)
+    try:
+        yield
+    finally:
+        call.answer.remove_done_callback(hurry)
 
 
 def _has_ended(child: asyncio.subprocess.Process) -> bool:

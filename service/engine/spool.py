@@ -56,5 +56,5 @@ async def opened(directory: Path, max_bytes: int) -> AsyncIterator[Spool]:
 
 
 def _open(directory: Path) -> BinaryIO:
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return cast(BinaryIO, tempfile.TemporaryFile(dir=directory))

@@ -20,8 +20,9 @@ from service.engine.upload_child import END, LENGTH_BYTES, ROWS
 from service.engine.upload_parsing import UploadParser
 from service.ingest.instructions import Instructions, Outcome
 
-# An upload up to this size costs the loop a few milliseconds, a child process more than that.
-MAX_BYTES_READ_HERE = 65_536
+# An upload up to this size costs the loop a few milliseconds even in rows of one character; a
+# child process costs 100 of another core.
+MAX_BYTES_READ_HERE = 4_096
 PIPE_BUFFER_BYTES = 1_048_576
 EXIT_SECONDS = 5.0
 
@@ -45,6 +46,8 @@ async def started(spool: Spool, instructions: Instructions) -> AsyncIterator[Upl
     descriptor = spool.file.fileno()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        # Without the folder we were started in, which may have a `service` of its own.
+        "-P",
         "-m",
         "service.engine.upload_child",
         str(descriptor),

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from service.domain.errors import LeaseLostError, MatchingFailedError, UnavailableError
+from service.domain.errors import (
+    LeaseLostError,
+    MatchingFailedError,
+    TookTooLongError,
+    UnavailableError,
+)
 from service.domain.identifiers import RunId, WorkerId, new_id
 from service.domain.runs import Lease
 from service.engine.execute import Tools, execute
@@ -36,10 +41,14 @@ class WorkerOptions:
     heartbeat_seconds: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Work:
+    """A run that is carried out; one that `is_ending` is neither renewed nor stopped again."""
+
     lease: Lease
-    task: asyncio.Task[None]
+    is_ending: bool = False
+    # Whether the attempt counts against the run when it ends without having finished.
+    is_at_fault: bool = False
 
 
 class Worker:
@@ -51,6 +60,7 @@ class Worker:
         self._tools = tools
         self._options = options
         self._work: dict[RunId, _Work] = {}
+        self._tasks: dict[RunId, asyncio.Task[None]] = {}
         self._free = asyncio.Semaphore(options.slots)
 
     async def run(self) -> None:
@@ -65,8 +75,9 @@ class Worker:
                         self._free.release()
                         await wake.wait()
                     else:
-                        task = tasks.create_task(self._carry_out(claim))
-                        self._work[claim.run.id] = _Work(claim.lease, task)
+                        work = self._work[claim.run.id] = _Work(claim.lease)
+                        task = tasks.create_task(self._carry_out(claim, work))
+                        self._tasks[claim.run.id] = task
 
     async def _claim(self) -> Claim | None:
         try:
@@ -78,17 +89,21 @@ class Worker:
             log.warning("database_away", action="claim", reason=str(error))
             return None
 
-    async def _carry_out(self, claim: Claim) -> None:
+    async def _carry_out(self, claim: Claim, work: _Work) -> None:
         run_id = claim.run.id
         log.info("run_claimed", action="claim", run_id=str(run_id), attempt=claim.lease.attempt)
         try:
-            await self._execute(claim)
+            await self._execute(claim, work)
         finally:
-            await asyncio.shield(self._let_go(claim.lease))
-            self._work.pop(run_id, None)
-            self._free.release()
+            work.is_ending = True
+            try:
+                await asyncio.shield(self._let_go(work))
+            finally:
+                # Whatever happens, the slot is free again.
+                del self._work[run_id], self._tasks[run_id]
+                self._free.release()
 
-    async def _execute(self, claim: Claim) -> None:
+    async def _execute(self, claim: Claim, work: _Work) -> None:
         run_id = str(claim.run.id)
         failure: str | None = None
         try:
@@ -96,7 +111,10 @@ class Worker:
         except* LeaseLostError:
             log.info("lease_lost", action="stop", run_id=run_id)
         except* UnavailableError as group:
-            log.warning("database_away", action="run", run_id=run_id, reason=str(group))
+            reason = group.exceptions[0]
+            # A statement that always takes too long would be begun again for ever.
+            work.is_at_fault = isinstance(reason, TookTooLongError)
+            log.warning("database_away", action="run", run_id=run_id, reason=str(reason))
             await asyncio.sleep(RETRY_SECONDS)
         except* MatchingFailedError as group:
             failure = str(group.exceptions[0])
@@ -116,20 +134,23 @@ class Worker:
             return
         self._tools.signals.notify(run_topic(run.id), workspace_topic(run.workspace_id))
 
-    async def _let_go(self, lease: Lease) -> None:
-        """Give the lease back if it is still ours; where that fails it runs out by itself."""
+    async def _let_go(self, work: _Work) -> None:
+        """End the lease if it is still ours; where that fails it runs out by itself."""
+        end = leases.release if work.is_at_fault else leases.give_back
         with suppress(UnavailableError, TimeoutError):
             async with (
                 asyncio.timeout(LET_GO_SECONDS),
                 self._tools.database.connection() as connection,
             ):
-                await leases.release(connection, lease)
+                await end(connection, work.lease)
 
     async def _keep_leases(self) -> None:
         with self._tools.signals.subscribe(LEASES) as wake:
             while True:
                 await wake.wait(self._options.heartbeat_seconds)
-                held = {run_id: work.lease for run_id, work in self._work.items()}
+                held = {
+                    run_id: work.lease for run_id, work in self._work.items() if not work.is_ending
+                }
                 if held:
                     await self._renew(held)
 
@@ -144,9 +165,11 @@ class Worker:
             return
         for run_id in held.keys() - kept:
             work = self._work.get(run_id)
-            if work is not None and work.lease == held[run_id]:
+            if work is not None and work.lease == held[run_id] and not work.is_ending:
                 log.info("lease_lost", action="stop", run_id=str(run_id))
-                work.task.cancel()
+                # If the lease is still ours, the run was stuck, and may be so again.
+                work.is_ending = work.is_at_fault = True
+                self._tasks[run_id].cancel()
 
 
 @asynccontextmanager

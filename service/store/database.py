@@ -5,14 +5,14 @@ A `Database` lends connections from a bounded pool and turns a server that does 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from service.domain.errors import UnavailableError
+from service.domain.errors import TookTooLongError, UnavailableError
 
 Record: TypeAlias = asyncpg.Record
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -123,6 +123,10 @@ def translated_errors() -> Iterator[None]:
     """Raise UnavailableError where the driver says that the server went away."""
     try:
         yield
+    except TimeoutError as error:
+        raise TookTooLongError(
+            "The database took too long to answer: try again in a moment."
+        ) from error
     except _UNREACHABLE as error:
         raise unreachable(error) from error
 
@@ -133,6 +137,42 @@ async def fetch_one(connection: Connection, statement: str, *arguments: object) 
     if record is None:
         raise LookupError("A statement that must return a row returned none.")
     return record
+
+
+async def copy_text(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    blocks: AsyncIterator[bytes],
+    seconds: float,
+) -> int:
+    """Add rows given as COPY text; return how many.
+
+    Raises UnavailableError when the connection is lost: the driver alone would wait for ever for
+    room to write. Raises TookTooLongError after `seconds`.
+    """
+    loop = asyncio.get_running_loop()
+    is_lost = False
+    try:
+        async with asyncio.timeout(seconds) as limit:
+
+            def stop(_connection: object) -> None:
+                nonlocal is_lost
+                is_lost = True
+                limit.reschedule(loop.time())
+
+            connection.add_termination_listener(stop)
+            try:
+                status = await connection.copy_to_table(
+                    table, source=blocks, columns=columns, format="text", timeout=seconds
+                )
+            finally:
+                connection.remove_termination_listener(stop)
+    except TimeoutError as error:
+        if is_lost:
+            raise unreachable(error) from error
+        raise
+    return int(status.split()[-1])
 
 
 def unreachable(error: BaseException) -> UnavailableError:

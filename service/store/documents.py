@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.domain.documents import Document
 from service.domain.identifiers import DocumentId, WorkspaceId
-from service.store.database import Connection, Record
+from service.store.database import Connection, Record, copy_text
 
 # Far above what any upload takes; a server that stands still is noticed all the same.
 UPLOAD_TIMEOUT_SECONDS = 3600.0
@@ -54,14 +54,9 @@ async def stage(connection: Connection, blocks: AsyncIterator[bytes]) -> int:
     They lie in a table of this transaction, for `find_repeats` and `upsert_staged`.
     """
     await connection.execute(_CREATE_STAGING)
-    status = await connection.copy_to_table(
-        "staged_documents",
-        source=blocks,
-        columns=COPY_COLUMNS,
-        format="text",
-        timeout=UPLOAD_TIMEOUT_SECONDS,
+    return await copy_text(
+        connection, "staged_documents", COPY_COLUMNS, blocks, UPLOAD_TIMEOUT_SECONDS
     )
-    return int(status.split()[-1])
 
 
 _FIND_REPEATS = """

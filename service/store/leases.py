@@ -40,7 +40,7 @@ WITH busy AS (
 )
 UPDATE runs
 SET worker_id = $1, lease_until = now() + make_interval(secs => $2), attempt = attempt + 1,
-    attempts_without_progress = attempts_without_progress + 1
+    claimed_at = now(), attempts_without_progress = attempts_without_progress + 1
 FROM candidate WHERE runs.id = candidate.id
 RETURNING runs.*
 """
@@ -57,11 +57,17 @@ async def claim(
     return Claim(Lease(run.id, worker_id, record["attempt"]), run)
 
 
+# A run under way tells something every few seconds. One that has been silent for so long is stuck
+# in a way that nobody noticed: its lease is left to run out, and its work is stopped.
+SILENT_SECONDS = 60.0
+
 _RENEW = """
 UPDATE runs SET lease_until = now() + make_interval(secs => $4)
 FROM unnest($2::uuid[], $3::int[]) AS held (run_id, attempt)
 WHERE runs.id = held.run_id AND runs.attempt = held.attempt AND runs.worker_id = $1
-  AND runs.status IN ('queued', 'running', 'ai_resolving')
+  AND (runs.status = 'queued'
+       OR (runs.status IN ('running', 'ai_resolving')
+           AND greatest(runs.updated_at, runs.claimed_at) > now() - make_interval(secs => $5)))
 RETURNING runs.id
 """
 
@@ -69,29 +75,34 @@ RETURNING runs.id
 async def renew(
     connection: Connection, worker_id: WorkerId, held: Sequence[Lease], lease_seconds: float
 ) -> set[RunId]:
-    """Prolong leases; a run missing from the answer was lost, cancelled or taken over."""
+    """Prolong leases; a run missing from the answer was cancelled, taken over, or is stuck."""
     records = await connection.fetch(
         _RENEW,
         worker_id,
         [lease.run_id for lease in held],
         [lease.attempt for lease in held],
         lease_seconds,
+        SILENT_SECONDS,
     )
     return {RunId(record["id"]) for record in records}
 
 
-# The attempt did not fail: it was given back, so it does not count against the run.
 _RELEASE = """
 UPDATE runs
 SET worker_id = NULL, lease_until = NULL,
-    attempts_without_progress = greatest(attempts_without_progress - 1, 0)
+    attempts_without_progress = greatest(attempts_without_progress - $4, 0)
 WHERE id = $1 AND worker_id = $2 AND attempt = $3
 """
 
 
 async def release(connection: Connection, lease: Lease) -> None:
-    """Give a run back so that another worker may claim it at once."""
-    await connection.execute(_RELEASE, lease.run_id, lease.worker_id, lease.attempt)
+    """End a lease whose attempt failed, so that another worker may claim the run at once."""
+    await connection.execute(_RELEASE, lease.run_id, lease.worker_id, lease.attempt, 0)
+
+
+async def give_back(connection: Connection, lease: Lease) -> None:
+    """End a lease for no fault of the run: the attempt does not count against it."""
+    await connection.execute(_RELEASE, lease.run_id, lease.worker_id, lease.attempt, 1)
 
 
 _END_ALL = """

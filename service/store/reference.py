@@ -22,7 +22,7 @@ from service.domain.reference import (
     SourceType,
 )
 from service.store import events
-from service.store.database import Connection, Record, fetch_one
+from service.store.database import Connection, Record, copy_text, fetch_one
 
 # Far above what any upload takes; a server that stands still is noticed all the same.
 COPY_TIMEOUT_SECONDS = 3600.0
@@ -80,12 +80,8 @@ async def copy_rows(connection: Connection, blocks: AsyncIterator[bytes]) -> int
     back then.
     """
     try:
-        status = await connection.copy_to_table(
-            "reference_rows",
-            source=blocks,
-            columns=COPY_COLUMNS,
-            format="text",
-            timeout=COPY_TIMEOUT_SECONDS,
+        return await copy_text(
+            connection, "reference_rows", COPY_COLUMNS, blocks, COPY_TIMEOUT_SECONDS
         )
     except asyncpg.UniqueViolationError as error:
         # "COPY reference_rows, line 17" in the server's language.
@@ -93,7 +89,6 @@ async def copy_rows(connection: Connection, blocks: AsyncIterator[bytes]) -> int
         if error.constraint_name != _ROW_ID_CONSTRAINT or line is None:
             raise
         raise RepeatedRowIdError(int(line[0])) from error
-    return int(status.split()[-1])
 
 
 _INSERT_VERSION = """

@@ -25,6 +25,9 @@ class FrozenInputs:
     reference: ReferenceVersion
 
 
+# Far above what any number of documents takes; a server that stands still is noticed all the same.
+FREEZE_TIMEOUT_SECONDS = 3600.0
+
 _FREEZE_NAMED = """
 INSERT INTO run_documents (run_id, position, document_id)
 SELECT $1, row_number() OVER (ORDER BY id COLLATE "C") - 1, id
@@ -66,7 +69,9 @@ async def start(
 ) -> Run:
     """Freeze the run's inputs and its documents, in order of their ids, and set it running."""
     if run.document_ids is not None:
-        await connection.execute(_FREEZE_NAMED, run.id, run.document_ids)
+        await connection.execute(
+            _FREEZE_NAMED, run.id, run.document_ids, timeout=FREEZE_TIMEOUT_SECONDS
+        )
     else:
         await connection.execute(
             _FREEZE_COLLECTION,
@@ -75,6 +80,7 @@ async def start(
             run.collection,
             only.field if only else None,
             only.equals if only else None,
+            timeout=FREEZE_TIMEOUT_SECONDS,
         )
     total: int = await connection.fetchval(_COUNT_FROZEN, run.id)
     record = await connection.fetchrow(

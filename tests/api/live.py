@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class StepExecutor:
 
     async def run(
         self, function: Callable[[Job], Outcome], jobs: AsyncIterator[Job]
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[Outcome, None]:
         """Compute the jobs; see `Executor.run`."""
         async for job in jobs:
             if not self._open.is_set():

@@ -1,10 +1,14 @@
 """Is a database that goes away told from a mistake of ours, and found again when it is back?"""
 
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
 import asyncpg
 import pytest
 
 from service.domain.errors import UnavailableError
-from service.store.database import Database, fetch_one
+from service.store.database import Database, copy_text, fetch_one
 
 KILL_MYSELF = "SELECT pg_terminate_backend(pg_backend_pid())"
 
@@ -64,3 +68,39 @@ async def test_a_row_that_must_be_there_is_missed_loudly(database: Database) -> 
     async with database.connection() as connection:
         with pytest.raises(LookupError):
             await fetch_one(connection, "SELECT 1 WHERE false")
+
+
+async def test_a_connection_lost_during_copy_is_noticed(database: Database) -> None:
+    row = f"{'0' * 8}-0000-7000-8000-{'0' * 12}\t1\tx\n".encode()
+    is_copying = asyncio.Event()
+
+    async def blocks() -> AsyncIterator[bytes]:
+        yield row
+        is_copying.set()
+        while True:
+            yield row * 10_000
+
+    async def copy(pid: asyncio.Future[int]) -> None:
+        async with database.connection() as connection:
+            pid.set_result(await connection.fetchval("SELECT pg_backend_pid()"))
+            await copy_text(
+                connection, "run_documents", ("run_id", "position", "document_id"), blocks(), 60
+            )
+
+    # Another transaction holds the same key, so that the server stops reading.
+    async with database.transaction() as holder:
+        await holder.execute(
+            "INSERT INTO run_documents VALUES ('00000000-0000-7000-8000-000000000000', 1, 'x')"
+        )
+        pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        async with asyncio.TaskGroup() as tasks:
+            copying = tasks.create_task(refused(copy(pid)))
+            await is_copying.wait()
+            await holder.execute("SELECT pg_terminate_backend($1)", await pid)
+        assert copying.result()
+
+
+async def refused(work: Coroutine[Any, Any, None]) -> bool:
+    with pytest.raises(UnavailableError):
+        await work
+    return True

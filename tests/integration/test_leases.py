@@ -1,5 +1,6 @@
 """Does exactly one worker write a run, whoever stalls, dies or comes back?"""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from service.engine.signals import LEASES, QUEUE
 from service.engine.worker import WorkerOptions
 from service.store import configs, events, leases, reference, results, run_lifecycle, runs
 from service.store.copy_text import encode_rows
-from service.store.database import Database
+from service.store.database import Connection, Database
 from service.store.leases import Claim
 from service.store.run_lifecycle import Advance
 from tests.gates import GatedExecutor
@@ -71,18 +72,19 @@ async def test_a_worker_takes_up_its_own_run_that_it_no_longer_works_on(
     assert again.lease.attempt == 2
 
 
-async def test_a_released_run_can_be_claimed_at_once_and_counts_no_attempt(
-    database: Database,
+@pytest.mark.parametrize(("end", "attempts"), [(leases.give_back, 1), (leases.release, 2)])
+async def test_a_run_let_go_can_be_claimed_at_once_and_counts_only_failed_attempts(
+    database: Database, end: Callable[[Connection, Lease], Awaitable[None]], attempts: int
 ) -> None:
     world = await make_world(database)
     await world.queue()
     first = await claim(world, worker())
     assert first is not None
     async with database.connection() as connection:
-        await leases.release(connection, first.lease)
+        await end(connection, first.lease)
     second = await claim(world, worker())
     assert second is not None
-    assert second.run.attempts_without_progress == 1
+    assert second.run.attempts_without_progress == attempts
 
 
 async def test_claims_are_fair_between_workspaces(database: Database) -> None:
@@ -117,6 +119,20 @@ async def test_renewing_names_only_the_runs_still_held(database: Database) -> No
         await runs.cancel(connection, world.workspace_id, cancelled.run.id)
         held = await leases.renew(connection, same, [kept.lease, cancelled.lease], LEASE_SECONDS)
     assert held == {kept.run.id}
+
+
+async def test_the_lease_of_a_run_that_has_gone_silent_is_not_renewed(database: Database) -> None:
+    world = await make_world(database)
+    claimed = await started(world)
+    long_ago = f"interval '{leases.SILENT_SECONDS + 1} seconds'"
+    async with database.connection() as connection:
+        held = [claimed.lease]
+        owner = claimed.lease.worker_id
+        assert await leases.renew(connection, owner, held, LEASE_SECONDS) == {claimed.run.id}
+        await connection.execute(
+            f"UPDATE runs SET updated_at = now() - {long_ago}, claimed_at = now() - {long_ago}"
+        )
+        assert await leases.renew(connection, owner, held, LEASE_SECONDS) == set()
 
 
 async def started(world: World) -> Claim:
@@ -247,3 +263,20 @@ async def test_cancelling_stops_the_work_at_once(database: Database, tmp_path: P
             assert (await world.wait_until_ended(other, engine.signals)).rows_processed == 60
     assert cancelled is not None
     assert (await world.fetch(run)).last_event_id == cancelled.last_event_id
+
+
+async def test_no_slot_is_lost_however_often_leases_are_renewed(
+    database: Database, tmp_path: Path
+) -> None:
+    world = await make_world(database, documents=1)
+    # Renewing all the time, so that it also happens while a run is let go.
+    restless = WorkerOptions(slots=1, heartbeat_seconds=0.001)
+    async with running_engine(database, tmp_path, restless, GatedExecutor(open_after=-1)) as engine:
+        world.signals = engine.signals
+        queued = [await world.queue() for _ in range(25)]
+        for run in queued[::2]:
+            async with database.transaction() as connection:
+                await runs.cancel(connection, world.workspace_id, run.id)
+            engine.signals.notify(LEASES)
+        ended = [await world.wait_until_ended(run, engine.signals) for run in queued]
+    assert {run.status for run in ended} <= {RunStatus.COMPLETED, RunStatus.CANCELLED}

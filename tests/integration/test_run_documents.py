@@ -20,7 +20,7 @@ async def freeze(world: World, only: DocumentFilter | None = None, **changes: ob
             connection, claim.lease, claim.run, await inputs(world), only
         )
         assert run.rows_total is not None
-        found = await run_documents.fetch_range(connection, run, 0, run.rows_total + 1)
+        found = await run_documents.fetch_range(connection, run, (0, run.rows_total + 1), [])
     assert len(found) == run.rows_total
     return [document.id for document in found]
 
@@ -64,6 +64,8 @@ async def test_documents_are_found_by_their_ids_even_before_there_are_statistics
     world = await make_world(database, documents=5_000)
     ids = [f"doc_{number:06}" for number in range(4_000, 4_300)]
     async with database.connection() as connection:
-        found = await plan(connection, run_documents._DOCUMENTS, world.workspace_id, "default", ids)
+        found = await plan(
+            connection, run_documents._DOCUMENTS, world.workspace_id, "default", ids, ["vendor"]
+        )
     assert "documents_pkey" in found
     assert "id = ANY" in found

@@ -111,6 +111,7 @@ CREATE TABLE runs (
     attempt int NOT NULL DEFAULT 0,
     attempts_without_progress int NOT NULL DEFAULT 0,
     lease_until timestamptz,
+    claimed_at timestamptz,
     version int NOT NULL DEFAULT 1,
     event_seq bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
