@@ -1,6 +1,6 @@
 """Which words of a company name only say what legal form the company has?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 # Each form is written as its letters run together, without accents: "s. r. o.", "S.R.O." and
 # "sro" are one entry, and so is every way a scanner splits or joins the letters.
@@ -42,42 +42,95 @@ _SHORT_FORMS = """
 _DISTINCT = frozenset(_DISTINCT_FORMS.split())
 _ALL = _DISTINCT | frozenset(_SHORT_FORMS.split())
 _BEGINNINGS = frozenset(form[:end] for form in _ALL for end in range(1, len(form) + 1))
+_LONGEST = max(map(len, _ALL))
 
 
 def drop_legal_forms(tokens: Sequence[str]) -> Sequence[str]:
     """Return the tokens (folded words) without legal forms, or unchanged if only forms are there.
 
-    Dropping one form can bring the letters of another together, so this goes on until nothing
-    changes; a second call therefore changes nothing.
+    Dropping one form can bring the letters of another together, so this goes on, pass by pass,
+    until nothing changes; a second call therefore changes nothing. The cost is linear in the
+    tokens: a later pass looks only where an earlier one dropped something.
     """
     if _BEGINNINGS.isdisjoint(tokens):
         return tokens
-    while True:
-        kept = _drop_once(tokens)
-        if not kept or len(kept) == len(tokens):
-            return tokens
-        tokens = kept
+    chain = _Chain(tokens)
+    forms = chain.find_forms(range(len(tokens)))
+    while forms and not chain.consists_of(forms):
+        forms = chain.find_forms(chain.drop(forms))
+    return chain.remaining()
 
 
-def _drop_once(tokens: Sequence[str]) -> list[str]:
-    kept: list[str] = []
-    position = 0
-    while position < len(tokens):
-        length = _form_length(tokens, position)
-        if not length:
-            kept.append(tokens[position])
-        position += length or 1
-    return kept
+# The places of a form's first token and of the first token after it.
+_Span = tuple[int, int]
 
 
-def _form_length(tokens: Sequence[str], start: int) -> int:
-    """How many tokens from `start` on make the longest legal form; 0 when none does."""
-    forms = _ALL if start else _DISTINCT
-    joined, longest = "", 0
-    for length, token in enumerate(tokens[start:], start=1):
-        joined += token
-        if joined not in _BEGINNINGS:
-            break
-        if joined in forms:
-            longest = length
-    return longest
+class _Chain:
+    """Tokens linked both ways, so that dropping some costs the same wherever they stand.
+
+    The place after the last token, which is also the one before the first, is `_end`.
+    """
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        """Link all tokens in their order."""
+        self._tokens = tokens
+        self._end = len(tokens)
+        self._following = [*range(1, self._end + 1), 0]
+        self._preceding = [self._end, *range(self._end)]
+
+    def find_forms(self, starts: Iterable[int]) -> list[_Span]:
+        """Find forms that begin at one of the rising places, from the left, without overlap."""
+        spans: list[_Span] = []
+        position = 0
+        for start in starts:
+            if start >= position:
+                position = self._find_end(start)
+                if position > start:
+                    spans.append((start, position))
+        return spans
+
+    def consists_of(self, forms: Sequence[_Span]) -> bool:
+        """Whether no token would be left without the forms."""
+        starts, ends = zip(*forms, strict=True)
+        return (self._following[self._end], *ends) == (*starts, self._end)
+
+    def drop(self, forms: Sequence[_Span]) -> list[int]:
+        """Drop the forms and return, rising, the places where a form may begin only now."""
+        for start, end in forms:
+            before = self._preceding[start]
+            self._following[before] = end
+            self._preceding[end] = before
+        return sorted({start for _, end in forms for start in self._beginnings_before(end)})
+
+    def remaining(self) -> list[str]:
+        """Return the tokens that were not dropped."""
+        tokens = []
+        position = self._following[self._end]
+        while position != self._end:
+            tokens.append(self._tokens[position])
+            position = self._following[position]
+        return tokens
+
+    def _find_end(self, start: int) -> int:
+        """Return the place after the longest form that begins at `start`; `start` for none."""
+        forms = _DISTINCT if self._preceding[start] == self._end else _ALL
+        joined, position, end = "", start, start
+        while position != self._end:
+            joined += self._tokens[position]
+            if joined not in _BEGINNINGS:
+                break
+            position = self._following[position]
+            if joined in forms:
+                end = position
+        return end
+
+    def _beginnings_before(self, end: int) -> list[int]:
+        """Return the places from which the tokens up to `end` are the beginning of a form."""
+        starts = []
+        joined, position = "", self._preceding[end]
+        while position != self._end and len(joined) < _LONGEST:
+            joined = self._tokens[position] + joined
+            if joined in _BEGINNINGS:
+                starts.append(position)
+            position = self._preceding[position]
+        return starts

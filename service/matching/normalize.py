@@ -1,7 +1,9 @@
 """Which form of a text do comparisons look at, so that spelling habits do not count?"""
 
+import re
 import unicodedata
 from collections.abc import Callable
+from itertools import groupby
 
 from service.matching.legal_forms import drop_legal_forms
 
@@ -18,6 +20,11 @@ _ACCENT_RANGES = (
     (0x0300, 0x036F), (0x0591, 0x05C7), (0x0610, 0x061A), (0x0640, 0x0640), (0x064B, 0x065F),
     (0x0670, 0x0670), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F),
 )  # fmt: skip
+
+# `unicodedata` sorts a run of marks in time quadratic in its length. Longer texts come to it with
+# their long runs sorted; no letter, digit or space is a mark.
+_LONGEST_UNSORTED = 1000
+_LONG_RUN = re.compile(r"[^\w\s]{100,}")
 
 
 def normalize(text: str) -> str:
@@ -49,7 +56,7 @@ def squash(text: str) -> str:
 
 def squash_keeping_case(text: str) -> str:
     """Return what `squash` returns, with capitals kept."""
-    plain = unicodedata.normalize("NFC", _strip_accents(text))
+    plain = _compose(_strip_accents(text))
     return plain.translate(_SQUASHED) or "".join(plain.split()) or text.strip()
 
 
@@ -58,12 +65,35 @@ def _fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     # Folding case yields letters that decompose, and decomposing yields capitals.
-    decomposed = unicodedata.normalize("NFKD", text).casefold()
-    return unicodedata.normalize("NFC", _strip_accents(decomposed).casefold())
+    return _compose(_strip_accents(_decompose(text).casefold()).casefold())
 
 
 def _strip_accents(text: str) -> str:
-    return unicodedata.normalize("NFKD", text).translate(_PLAIN)
+    return _decompose(text).translate(_PLAIN)
+
+
+def _decompose(text: str) -> str:
+    """Return NFKD, in time linear in the text."""
+    if len(text) > _LONGEST_UNSORTED:
+        text = _sort_marks(text.translate(_DECOMPOSED))
+    return unicodedata.normalize("NFKD", text)
+
+
+def _compose(decomposed: str) -> str:
+    """Return NFC of a text whose characters are decomposed, in time linear in the text."""
+    if len(decomposed) > _LONGEST_UNSORTED:
+        decomposed = _sort_marks(decomposed)
+    return unicodedata.normalize("NFC", decomposed)
+
+
+def _sort_marks(text: str) -> str:
+    """Bring the marks of long runs into canonical order; all other characters stay in place."""
+    return _LONG_RUN.sub(_sort_run, text)
+
+
+def _sort_run(match: re.Match[str]) -> str:
+    runs = groupby(match[0], key=lambda character: unicodedata.combining(character) > 0)
+    return "".join("".join(sorted(run, key=unicodedata.combining)) for _, run in runs)
 
 
 class _CharacterTable(dict[int, str]):
@@ -88,6 +118,10 @@ def _plain_letter(character: str) -> str:
     return _PLAIN_LETTERS.get(character, character)
 
 
+def _decomposed_character(character: str) -> str:
+    return unicodedata.normalize("NFKD", character)
+
+
 def _is_of_word(character: str) -> bool:
     return character.isalnum() or unicodedata.category(character).startswith("M")
 
@@ -102,6 +136,7 @@ def _squashed_character(character: str) -> str:
     return character if _is_of_word(character) else ""
 
 
+_DECOMPOSED = _CharacterTable(_decomposed_character)
 _PLAIN = _CharacterTable(_plain_letter)
 _WORDS = _CharacterTable(_word_character)
 _SQUASHED = _CharacterTable(_squashed_character)

@@ -26,10 +26,12 @@ _CURRENCY = (
     r"cop|pen|zar|egp|ngn|kes|mad|aed|sar|qar|kwd|bhd|ils)?"
 )
 # A dash right after a decimal mark stands for no cents ("12,-"); elsewhere it is a minus.
+# What repeats is possessive: nothing that follows could use what it gives back, and a run of
+# spaces would else be shared out among the parts in every possible way.
 _AMOUNT = re.compile(
-    rf"(?P<open>\()?\s*(?P<sign>[-+]?)\s*{_CURRENCY}\s*(?P<inner_sign>[-+]?)\s*"
-    r"(?P<body>(?:\d|[.,](?=\d))[\d.,' ]*)(?P<exponent>(?:e[-+]?\d{1,4})?)(?:(?<=[.,])--?)?"
-    rf"\s*%?\s*(?P<trailing>-?)\s*{_CURRENCY}\s*(?P<last>-?)\s*(?P<close>\))?",
+    rf"(?P<open>\()?\s*+(?P<sign>[-+]?)\s*+{_CURRENCY}\s*+(?P<inner_sign>[-+]?)\s*+"
+    r"(?P<body>(?:\d|[.,](?=\d))[\d.,' ]*+)(?P<exponent>(?:e[-+]?\d{1,4})?)(?:(?<=[.,])--?)?"
+    rf"\s*+%?\s*+(?P<trailing>-?)\s*+{_CURRENCY}\s*+(?P<last>-?)\s*+(?P<close>\))?",
     re.IGNORECASE,
 )
 _SPACED = re.compile(r"\d{1,3}([ '])\d{3}(?:\1\d{3})*(?:[.,]\d*)?")
