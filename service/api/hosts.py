@@ -9,21 +9,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.api.errors import problem_reply
 
 ANY = "*"
-# Routes that say how the start is going.
-ANSWERED_BEFORE_READY = frozenset({"/healthz", "/readyz"})
+# Asked by whoever runs the service: before it is ready, and by whatever address it has. They tell
+# nothing that a page elsewhere could use.
+PROBES = frozenset({"/healthz", "/readyz"})
 
 
 class AllowedHosts:
     """Refuse a `Host` that is not ours: a page elsewhere must not reach us by a name of its own."""
 
     def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
-        """Let requests for `names` (lower case, without port) through to `app`."""
+        """Let requests for `names` (lower case, without port), and all probes, through to `app`."""
         self.app = app
         self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on as it comes, so that streams stay streams."""
-        if scope["type"] != "http" or ANY in self._names:
+        is_checked = scope["type"] == "http" and scope["path"] not in PROBES
+        if not is_checked or ANY in self._names:
             await self.app(scope, receive, send)
             return
         host = Headers(scope=scope).get("host", "")
@@ -48,7 +50,7 @@ class WhenReady:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on as it comes, so that streams stay streams."""
         is_ready = scope["type"] != "http" or hasattr(scope["app"].state, "services")
-        if is_ready or scope["path"] in ANSWERED_BEFORE_READY:
+        if is_ready or scope["path"] in PROBES:
             await self.app(scope, receive, send)
             return
         detail = "The service is not ready: try again in a moment."
