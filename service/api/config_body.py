@@ -9,7 +9,16 @@ from pydantic import Field, JsonValue, model_validator
 
 from service.api import mapping_body
 from service.api.mapping_body import AnyMappingBody, Name, Share
-from service.api.wire import WireModel, did_you_mean, invalid, listed, misplaced, parse, shown
+from service.api.wire import (
+    MAX_SUGGESTIONS,
+    WireModel,
+    invalid,
+    listed,
+    misplaced,
+    nearest,
+    parse,
+    shown,
+)
 from service.domain import representation
 from service.domain.configs import (
     MAX_MAPPINGS,
@@ -164,14 +173,29 @@ def read_change(stored: MatchingConfig, body: Json) -> Contents:
 
 
 def check_targets(mappings: Sequence[FieldMapping], columns: Sequence[Column]) -> None:
-    """Raise InvalidInputError for each target that is no column of the reference data."""
+    """Raise InvalidInputError for each target that is no column of the reference data.
+
+    The first problems come with the columns that there are.
+    """
     names = [column.name for column in columns]
-    problems = []
-    for index, mapping in enumerate(mappings):
-        if mapping.target not in names:
-            problems.append(_unknown_column(mapping.target, names, index))
-    if problems:
-        raise invalid(tuple(problems))
+    unknown = [
+        (place, mapping.target)
+        for place, mapping in enumerate(mappings)
+        if mapping.target not in names
+    ]
+    if unknown:
+        hints = [_columns_hint(target, names) for _, target in unknown[:MAX_SUGGESTIONS]]
+        hints += [""] * (len(unknown) - len(hints))
+        raise invalid(
+            tuple(
+                Problem(
+                    "unknown_column",
+                    f"The reference data has no column {shown(target)}.{hint}",
+                    f"/field_mappings/{place}/target",
+                )
+                for (place, target), hint in zip(unknown, hints, strict=True)
+            )
+        )
 
 
 def write(config: MatchingConfig) -> dict[str, Json]:
@@ -226,8 +250,7 @@ def _object(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-def _unknown_column(target: str, names: Sequence[str], index: int) -> Problem:
-    near = did_you_mean(target, names)
-    known = "" if near.startswith("Known") else f" Its columns are {listed(names)}."
-    message = f"The reference data has no column {shown(target)}. {near}{known}"
-    return Problem("unknown_column", message, f"/field_mappings/{index}/target")
+def _columns_hint(target: str, names: Sequence[str]) -> str:
+    near = nearest(target, names)
+    question = "" if near is None else f" Did you mean `{near}`?"
+    return f"{question} Its columns are {listed(names)}."

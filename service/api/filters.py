@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
-from service.api.parameters import wrong
+from service.api.parameters import read_id, wrong
 from service.api.wire import invalid, listed
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -49,7 +49,7 @@ def identifier(values: Mapping[str, str], name: str) -> UUID | None:
     """Return a UUID; raises InvalidInputError for anything else."""
     if name not in values:
         return None
-    try:
-        return UUID(values[name])
-    except ValueError as error:
-        raise invalid((wrong(name, "must be an id of ours (a UUID)"),)) from error
+    found = read_id(values[name])
+    if found is None:
+        raise invalid((wrong(name, "must be an id of ours (a UUID)"),))
+    return found

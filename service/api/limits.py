@@ -1,7 +1,9 @@
 """What does a request's body have to be like before anyone looks at what it says?"""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 from starlette.requests import Request
@@ -16,6 +18,18 @@ from service.domain.representation import Json
 
 JSON_TYPE = "application/json"
 MEBIBYTE = 1024 * 1024
+
+# More than these are no help to anyone, nor are longer ways to them, all together.
+MAX_PROBLEMS = 100
+MAX_POINTER_CHARACTERS = 65_536
+
+# Where the body's last text has one half and too little behind it for the decoder to see that the
+# other half is not there: neither the begin of an escape, nor the end of the body.
+_LAST_HALF_OF_PAIR = re.compile(
+    rb"(?<!\\)(?:\\\\)*(\\u[dD][89abAB][0-9a-fA-F]{2})(?!\\u|\\?\Z)[\s\S]{1,5}\Z"
+)
+# A key or a list index below a container; None is the body itself.
+_Place: TypeAlias = "tuple[_Place, str | int] | None"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +135,9 @@ def _explain(body: bytes, complaint: str) -> InvalidInputError:
     if "surrogate" in complaint:
         return _not_json("a text in it has half a surrogate pair", position)
     if "truncated" in complaint:
+        half = _LAST_HALF_OF_PAIR.search(body)
+        if half is not None:
+            return _not_json("a text in it has half a surrogate pair", half.start(1))
         return _not_json("it ends too early", len(body))
     reason = re.sub(r"^JSON is malformed: | \(byte \d+\)$| - at `.*`$", "", complaint)
     if position is not None and reason == "trailing characters":
@@ -136,25 +153,41 @@ def _not_json(reason: str, position: int | None) -> InvalidInputError:
 
 
 def _refuse_nul(value: Json) -> None:
-    """Raise InvalidInputError that points at every text with a NUL character."""
-    problems = []
-    pending: list[tuple[str, Json]] = [("", value)]
+    """Raise InvalidInputError that points at the first texts with a NUL character."""
+    problems: list[Problem] = []
+    characters = 0
+    for place, message in _nul_characters(value):
+        pointer = _pointer(place)
+        characters += len(pointer)
+        if problems and (len(problems) == MAX_PROBLEMS or characters > MAX_POINTER_CHARACTERS):
+            break
+        problems.append(Problem("nul_character", message, pointer))
+    if problems:
+        raise InvalidInputError("The body has NUL characters.", tuple(problems))
+
+
+def _nul_characters(value: Json) -> Iterator[tuple[_Place, str]]:
+    """Find them in the order of the body; a pointer per value would take far more than the body."""
+    pending: list[tuple[_Place, Json]] = [(None, value)]
     while pending:
-        pointer, item = pending.pop()
+        place, item = pending.pop()
         if isinstance(item, str) and "\0" in item:
-            problems.append(
-                Problem("nul_character", "A text must not have NUL characters.", pointer)
-            )
+            yield place, "A text must not have NUL characters."
         elif isinstance(item, list):
-            pending.extend((f"{pointer}/{index}", part) for index, part in enumerate(item))
+            parts = [((place, index), part) for index, part in enumerate(item)]
+            pending.extend(reversed(parts))
         elif isinstance(item, dict):
             if any("\0" in key for key in item):
-                problems.append(
-                    Problem("nul_character", "A key must not have NUL characters.", pointer)
-                )
-            pending.extend((pointer_to(pointer, key), part) for key, part in item.items())
-    if problems:
-        raise InvalidInputError("The body has NUL characters.", tuple(reversed(problems)))
+                yield place, "A key must not have NUL characters."
+            pending.extend(reversed([((place, key), part) for key, part in item.items()]))
+
+
+def _pointer(place: _Place) -> str:
+    steps = []
+    while place is not None:
+        place, step = place
+        steps.append(pointer_to("", step))
+    return "".join(reversed(steps))
 
 
 def pointer_to(parent: str, key: str | int) -> str:

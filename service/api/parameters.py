@@ -6,7 +6,8 @@ from uuid import UUID
 
 from starlette.requests import Request
 
-from service.api.wire import did_you_mean, invalid, shown
+from service.api.limits import MAX_PROBLEMS
+from service.api.wire import MAX_SUGGESTIONS, did_you_mean, invalid, shown
 from service.domain.errors import NotFoundError, Problem
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -15,9 +16,15 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 def path_id(request: Request, name: str, noun: str) -> UUID:
     """Return the id in the path; raises NotFoundError naming the `noun` when it is none of ours."""
     text = request.path_params[name]
-    if not _UUID.fullmatch(text):
+    identifier = read_id(text)
+    if identifier is None:
         raise not_found(noun, text)
-    return UUID(text)
+    return identifier
+
+
+def read_id(text: str) -> UUID | None:
+    """Read an id as we write it, in either case; None for anything else, other UUID forms too."""
+    return UUID(text) if _UUID.fullmatch(text) else None
 
 
 def not_found(noun: str, identifier: object) -> NotFoundError:
@@ -30,11 +37,14 @@ def query(request: Request, known: tuple[str, ...]) -> Mapping[str, str]:
 
     Raises InvalidInputError for one that is not `known`, given twice, or has a NUL character.
     """
-    problems = []
+    problems: list[Problem] = []
     found: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
+        if len(problems) == MAX_PROBLEMS:
+            break
         if name not in known:
-            message = f"The parameter {shown(name)} is not known here. {did_you_mean(name, known)}"
+            hint = did_you_mean(name, known) if len(problems) < MAX_SUGGESTIONS else ""
+            message = f"The parameter {shown(name)} is not known here. {hint}".rstrip()
             problems.append(Problem("unknown_parameter", message, name))
         elif name in found:
             problems.append(wrong(name, "is given twice"))

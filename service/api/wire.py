@@ -1,22 +1,32 @@
 """How does JSON become typed values, and what is said when it does not fit?"""
 
 import difflib
+import heapq
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import ClassVar, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from service.api.limits import pointer_to
+from service.api.limits import MAX_PROBLEMS, pointer_to
 from service.domain.errors import InvalidInputError, Problem
 from service.domain.representation import Json
 
 # More than these are no help to anyone.
-MAX_PROBLEMS = 100
 MAX_UNKNOWN_KEYS = 20
+MAX_LISTED = 30
 _LONGEST_NAME_SHOWN = 80
+
+# Comparing two names costs up to the cube of their length, and a client may bring both: so many
+# problems of a request come with a suggestion, out of so many names, none longer than this.
+MAX_SUGGESTIONS = 3
+MAX_COMPARED = 50
+_LONGEST_NAME_COMPARED = 60
+# How alike a suggestion is at least: 2 * (characters in common) / (characters in all).
+_LEAST_ALIKE = 0.6
 
 _UNKNOWN_KEYS = "unknown_keys"
 _DIFFERENT_PLACE = "at"
@@ -57,7 +67,9 @@ class WireModel(BaseModel):
         known = cls.spellings()
         unknown = [str(key) for key in value if key not in known][:MAX_UNKNOWN_KEYS]
         if unknown:
-            hints = {key: cls.key_hints.get(key) or did_you_mean(key, known) for key in unknown}
+            hints = {key: cls.key_hints.get(key, "") for key in unknown}
+            for key in [key for key in unknown if not hints[key]][:MAX_SUGGESTIONS]:
+                hints[key] = did_you_mean(key, known)
             raise PydanticCustomError(_UNKNOWN_KEYS, "unknown keys", {"hints": hints})
         return value
 
@@ -73,9 +85,11 @@ def parse(model: type[Model], value: Json, at: str = "") -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems = [problem for each in error.errors() for problem in _problems(each, value)]
-        found = [replace(problem, pointer=at + (problem.pointer or "")) for problem in problems]
-        raise invalid(tuple(found[:MAX_PROBLEMS])) from error
+        errors = error.errors(include_url=False)
+        problems = (problem for each in errors for problem in _problems(each, value))
+        first = islice(problems, MAX_PROBLEMS)
+        found = [replace(problem, pointer=at + (problem.pointer or "")) for problem in first]
+        raise invalid(tuple(found)) from error
 
 
 def invalid(problems: tuple[Problem, ...]) -> InvalidInputError:
@@ -90,16 +104,39 @@ def misplaced(code: str, message: str, *at: str | int) -> PydanticCustomError:
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """Suggest the nearest known name, where one is near; else list them all."""
-    near = difflib.get_close_matches(name[:_LONGEST_NAME_SHOWN], known, n=1)
-    if near:
-        return f"Did you mean `{near[0]}`?"
+    """Suggest the nearest known name, where one is near; else list them.
+
+    Not for more than MAX_SUGGESTIONS problems of a request.
+    """
+    near = nearest(name, known)
+    if near is not None:
+        return f"Did you mean `{near}`?"
     return f"Known are {listed(known)}." if known else "No key is known here."
 
 
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that is most like this one, None where none is near.
+
+    Of many known names only the MAX_COMPARED nearest in length are looked at.
+    """
+    length = len(name)
+    if length > _LONGEST_NAME_COMPARED:
+        return None
+    similar = [
+        each
+        for each in known
+        if len(each) <= _LONGEST_NAME_COMPARED
+        and 2 * min(len(each), length) >= _LEAST_ALIKE * (len(each) + length)
+    ]
+    compared = heapq.nsmallest(MAX_COMPARED, similar, key=lambda each: abs(len(each) - length))
+    return next(iter(difflib.get_close_matches(name, compared, 1, _LEAST_ALIKE)), None)
+
+
 def listed(names: Collection[str]) -> str:
-    """Write names as `a`, `b`."""
-    return ", ".join(f"`{name}`" for name in names)
+    """Write names as `a`, `b`; of many, the first MAX_LISTED and how many more there are."""
+    written = ", ".join(f"`{name}`" for name in islice(names, MAX_LISTED))
+    more = len(names) - MAX_LISTED
+    return f"{written} … and {more} more" if more > 0 else written
 
 
 def shown(name: str) -> str:
@@ -125,7 +162,7 @@ def _problems(error: ErrorDetails, value: Json) -> Iterator[Problem]:
     if error["type"] == _UNKNOWN_KEYS:
         for key, hint in context["hints"].items():
             message = f"The key {shown(key)} is not known here. {hint}"
-            yield Problem("unknown_key", message, pointer_to(pointer, key))
+            yield Problem("unknown_key", message.rstrip(), pointer_to(pointer, key))
         return
     if error["type"] == "missing":
         yield Problem("required", f"{subject} is required.", pointer)
@@ -183,5 +220,5 @@ def _suggestion(error: ErrorDetails) -> str:
     given = error["input"]
     if not isinstance(given, str) or not expected:
         return ""
-    near = difflib.get_close_matches(given[:_LONGEST_NAME_SHOWN], re.findall(r"'(\w+)'", expected))
-    return f" Did you mean `{near[0]}`?" if near else ""
+    near = nearest(given, re.findall(r"'(\w+)'", expected))
+    return "" if near is None else f" Did you mean `{near}`?"

@@ -1,13 +1,18 @@
 """Is every wrong config refused at its place, with a sentence that helps?"""
 
+import difflib
 import json
+import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from service.api import config_body, mapping_body, wire
+from service.domain.configs import FuzzyMapping
 from service.domain.errors import InvalidInputError, Problem
 from service.domain.identifiers import new_id
+from service.domain.reference import Column, ColumnType
 from tests.api.conftest import FUZZY
 
 EXACT = {"source": "number", "target": "name", "strategy": "exact", "weight": 1}
@@ -211,6 +216,62 @@ def test_absurd_bodies_get_answers_of_a_bounded_size() -> None:
     problems = refuse(sent)
     assert len(problems) == wire.MAX_UNKNOWN_KEYS
     assert all(len(problem.message) < 500 for problem in problems)
+
+
+def test_only_the_first_unknown_keys_come_with_a_suggestion() -> None:
+    problems = refuse(body(**{f"threshol{letter}": 1 for letter in "abcefghi"}))
+    assert len(problems) == 8
+    suggested = ["Did you mean `threshold`?" in problem.message for problem in problems]
+    assert suggested == [True] * wire.MAX_SUGGESTIONS + [False] * 5
+
+
+def test_many_wrong_targets_of_many_columns_are_answered_in_little_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = 0
+
+    class Counting(difflib.SequenceMatcher[str]):
+        def set_seq1(self, a: Sequence[str]) -> None:  # type: ignore[explicit-override] # from 3.12
+            nonlocal compared
+            compared += 1
+            super().set_seq1(a)
+
+    monkeypatch.setattr(difflib, "SequenceMatcher", Counting)
+    chance = random.Random(1)
+
+    def name(length: int) -> str:
+        return "".join(chance.choices("ab", k=length))
+
+    for length in (50, 80):
+        columns = [Column(name(length), ColumnType.STRING) for _ in range(1000)]
+        mappings = [FuzzyMapping(source="vendor", target=name(length), weight=1) for _ in range(32)]
+        with pytest.raises(InvalidInputError) as caught:
+            config_body.check_targets(mappings, columns)
+        problems = caught.value.problems
+        assert [problem.pointer for problem in problems] == [
+            f"/field_mappings/{place}/target" for place in range(32)
+        ]
+        assert "… and 970 more" in problems[0].message
+        assert sum(len(problem.message) for problem in problems) < 20_000
+    # Twice: SequenceMatcher takes a first text when it is made.
+    assert compared <= 2 * wire.MAX_SUGGESTIONS * (wire.MAX_COMPARED + 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "near"),
+    [
+        ("vendr", ["number", "vendor", "total"], "vendor"),
+        ("ab", ["abcdefgh"], None),
+        ("x" * 61, ["x" * 60], None),
+        ("x" * 59, ["x" * 60], "x" * 60),
+        # Those of a like length are looked at first, whatever stands before them.
+        ("vendr", [f"vendor{place:03}" for place in range(100)] + ["vendor"], "vendor"),
+    ],
+)
+def test_the_nearest_name_is_one_of_like_length(
+    name: str, known: list[str], near: str | None
+) -> None:
+    assert wire.nearest(name, known) == near
 
 
 @pytest.mark.parametrize("depth", [50, 250, 900])

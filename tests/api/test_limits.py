@@ -1,6 +1,7 @@
 """Which bodies are read at all, and is it said what is wrong with the others, and where?"""
 
 import json
+import tracemalloc
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import repeat
@@ -37,6 +38,18 @@ NOT_JSON: list[tuple[bytes, str]] = [
     (b'{"a": "\\ud800 etc."}', "half a surrogate pair"),
     (b'{"a": "\\udc00 etc."}', "half a surrogate pair"),
     (b'"' + b"\\ud83d" * 2 + b'"', "half a surrogate pair"),
+    # Near the end, where the other half would not fit.
+    (b'{"name":"\\ud800"}', "half a surrogate pair (byte 9)."),
+    (b'["\\uD83d"]', "half a surrogate pair (byte 2)."),
+    (b'"\\\\\\ud800x"', "half a surrogate pair (byte 3)."),
+    (b'"\\ud800\\n"}', "half a surrogate pair (byte 1)."),
+    (b'"\\ud800abcd"', "half a surrogate pair (byte 1)."),
+    (b'"\\ud800abcde"', "half a surrogate pair"),
+    (b'"\\ud800', "it ends too early (byte 7)."),
+    (b'"\\ud800\\', "it ends too early (byte 8)."),
+    (b'"\\ud800\\udc', "it ends too early (byte 11)."),
+    (b'"\\\\ud800', "it ends too early (byte 8)."),
+    (b'"\\u0041', "it ends too early (byte 7)."),
     (b'{"a": "\n"}', "(byte 7)."),
     (b"[" * 100_000, "nested too deeply."),
     (b'{"a":' * 100_000, "nested too deeply."),
@@ -67,6 +80,31 @@ def test_nul_characters_are_refused_where_they_are(body: bytes, pointers: list[s
         limits.decode_json(body)
     assert [each.pointer for each in caught.value.problems] == pointers
     assert {each.code for each in caught.value.problems} == {"nul_character"}
+
+
+def test_of_many_nul_characters_the_first_are_told() -> None:
+    body = b"[" + b",".join([rb'"\u0000"'] * 1000) + b"]"
+    with pytest.raises(InvalidInputError) as caught:
+        limits.decode_json(body)
+    pointers = [each.pointer for each in caught.value.problems]
+    assert pointers == [f"/{place}" for place in range(limits.MAX_PROBLEMS)]
+
+
+def test_long_ways_to_nul_characters_are_told_until_it_is_enough() -> None:
+    body = b'{"%s":[%s]}' % (b"k" * 30_000, b",".join([rb'"\u0000"'] * 90))
+    with pytest.raises(InvalidInputError) as caught:
+        limits.decode_json(body)
+    assert [str(each.pointer)[-3:] for each in caught.value.problems] == ["k/0", "k/1"]
+
+
+def test_looking_for_a_nul_takes_memory_like_the_body() -> None:
+    body = b'{"%s":[%s]}' % (b"k" * 20_000, rb'"\u0000",' + b",".join([b"1"] * 20_000))
+    tracemalloc.start()
+    with suppress(InvalidInputError):
+        limits.decode_json(body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
 
 
 def test_a_written_out_backslash_is_no_nul() -> None:

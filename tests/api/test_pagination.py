@@ -12,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import pagination
+from service.api.limits import MAX_PROBLEMS
 from service.api.pagination import Asked, Found, Listing
+from service.api.wire import MAX_SUGGESTIONS
 from service.domain.errors import InvalidInputError
 
 Key = tuple[float, str]
@@ -142,6 +144,15 @@ def test_an_unknown_parameter_is_told_the_nearest() -> None:
         pagination.read(request_for("statsu=done"), LISTING)
     with pytest.raises(InvalidInputError, match=r"Known are `limit`, `cursor`\."):
         pagination.read(request_for("xyz=1"), Listing(key=str))
+
+
+def test_a_query_of_thousands_of_names_gets_a_short_answer() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        pagination.read(request_for("&".join(["a"] * 30_000)), LISTING)
+    problems = caught.value.problems
+    assert len(problems) == MAX_PROBLEMS
+    suggested = ["Known are" in problem.message for problem in problems]
+    assert suggested == [True] * MAX_SUGGESTIONS + [False] * (MAX_PROBLEMS - MAX_SUGGESTIONS)
 
 
 def forged(value: object) -> str:
