@@ -3,7 +3,7 @@
 from service.domain.identifiers import WorkerId, new_id
 from service.domain.runs import Lease, Phase, Run
 from service.engine.signals import Signals, run_topic
-from service.store import configs, leases, reference, run_lifecycle
+from service.store import configs, leases, reference, run_documents, run_lifecycle
 from service.store.run_lifecycle import FrozenInputs
 from tests.seeding import World
 
@@ -57,7 +57,8 @@ async def begin(world: World, told: int = 0) -> Story:
         assert config is not None
         assert data is not None
         inputs = FrozenInputs(config.rules, config.version, data.current)
-        started = await run_lifecycle.start(connection, claim.lease, run, inputs, None)
+        documents = await run_documents.freeze(connection, run, None)
+        started = await run_lifecycle.start(connection, claim.lease, inputs, documents, ())
     story = Story(world, started, claim.lease)
     await story.tell(told)
     return story

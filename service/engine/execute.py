@@ -19,12 +19,14 @@ from service.domain.runs import MAX_ATTEMPTS_WITHOUT_PROGRESS, Phase, Run, RunSt
 from service.engine.chunks import ChunkJob, ChunkOutcome, match_chunk
 from service.engine.datasets import ReferenceFiles
 from service.engine.executors import Executor
+from service.engine.forewarnings import foresee
 from service.engine.progress import COMMIT_INTERVAL_SECONDS, Progress
 from service.engine.signals import Signals
 from service.store import configs, reference, run_documents, run_lifecycle
 from service.store.database import Connection, Database
 from service.store.leases import Claim
-from service.store.run_lifecycle import DocumentFilter, FrozenInputs
+from service.store.run_documents import DocumentFilter
+from service.store.run_lifecycle import FrozenInputs
 
 # A chunk should take about this long: short enough for live progress and a quick stop, long
 # enough that handing it over costs nothing.
@@ -99,7 +101,10 @@ async def _begin(database: Database, claim: Claim) -> _Begun:
         if config.target.type is TargetType.DOCUMENT_FILTER and run.document_ids is None:
             only = DocumentFilter(config.target.field or "", config.target.equals or "")
         inputs = FrozenInputs(config.rules, config.version, data.current)
-        return _Begun(await run_lifecycle.start(connection, claim.lease, run, inputs, only), inputs)
+        documents = await run_documents.freeze(connection, run, only)
+        warnings = await foresee(connection, run, config.rules, documents)
+        started = await run_lifecycle.start(connection, claim.lease, inputs, documents, warnings)
+        return _Begun(started, inputs)
 
 
 async def _frozen_inputs(connection: Connection, run: Run) -> FrozenInputs:

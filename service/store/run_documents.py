@@ -1,11 +1,86 @@
 """Which documents does a run match, and what are their fields now?"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from service.domain.documents import RunDocument
 from service.domain.identifiers import DocumentId
 from service.domain.runs import Run
 from service.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFilter:
+    """Only documents whose field, as text, equals the value."""
+
+    field: str
+    equals: str
+
+
+# Far above what any number of documents takes; a server that stands still is noticed all the same.
+FREEZE_TIMEOUT_SECONDS = 3600.0
+
+_FREEZE_NAMED = """
+INSERT INTO run_documents (run_id, position, document_id)
+SELECT $1, row_number() OVER (ORDER BY id COLLATE "C") - 1, id
+FROM (SELECT DISTINCT unnest($2::text[]) AS id) AS named
+"""
+_FREEZE_COLLECTION = """
+INSERT INTO run_documents (run_id, position, document_id)
+SELECT $1, row_number() OVER (ORDER BY id) - 1, id
+FROM documents
+WHERE workspace_id = $2 AND collection = $3
+  AND ($4::text IS NULL OR fields ->> $4 = $5)
+"""
+_COUNT_FROZEN = "SELECT count(*) FROM run_documents WHERE run_id = $1"
+
+
+async def freeze(connection: Connection, run: Run, only: DocumentFilter | None) -> int:
+    """Keep which documents the run matches, in order of their ids; return how many."""
+    if run.document_ids is not None:
+        await connection.execute(
+            _FREEZE_NAMED, run.id, run.document_ids, timeout=FREEZE_TIMEOUT_SECONDS
+        )
+    else:
+        await connection.execute(
+            _FREEZE_COLLECTION,
+            run.id,
+            run.workspace_id,
+            run.collection,
+            only.field if only else None,
+            only.equals if only else None,
+            timeout=FREEZE_TIMEOUT_SECONDS,
+        )
+    total: int = await connection.fetchval(_COUNT_FROZEN, run.id)
+    return total
+
+
+_UNKNOWN_FIELDS = """
+SELECT name FROM unnest($3::text[]) AS name
+WHERE NOT EXISTS (SELECT 1 FROM documents
+                  WHERE workspace_id = $1 AND collection = $2 AND fields ? name)
+ORDER BY name
+"""
+_SOME_FIELDS = """
+SELECT DISTINCT jsonb_object_keys(fields) AS name
+FROM (SELECT fields FROM documents WHERE workspace_id = $1 AND collection = $2 LIMIT 100) AS first_ones
+ORDER BY name LIMIT 200
+"""
+
+
+async def unknown_fields(connection: Connection, run: Run, names: Sequence[str]) -> list[str]:
+    """Return those of the fields that no document of the run's collection has."""
+    records = await connection.fetch(
+        _UNKNOWN_FIELDS, run.workspace_id, run.collection, names, timeout=FREEZE_TIMEOUT_SECONDS
+    )
+    return [record["name"] for record in records]
+
+
+async def some_fields(connection: Connection, run: Run) -> list[str]:
+    """Return names of fields that the first documents of the run's collection have."""
+    records = await connection.fetch(_SOME_FIELDS, run.workspace_id, run.collection)
+    return [record["name"] for record in records]
+
 
 # Two statements, not a join: for tables that were just filled and have no statistics yet, the
 # planner joins by reading the whole collection once per document (1,900 ms instead of 2 ms for

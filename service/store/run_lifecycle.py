@@ -5,6 +5,7 @@ LeaseLostError, so that the transaction is rolled back, when the run is no longe
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain import representation
@@ -25,26 +26,11 @@ class FrozenInputs:
     reference: ReferenceVersion
 
 
-# Far above what any number of documents takes; a server that stands still is noticed all the same.
-FREEZE_TIMEOUT_SECONDS = 3600.0
-
-_FREEZE_NAMED = """
-INSERT INTO run_documents (run_id, position, document_id)
-SELECT $1, row_number() OVER (ORDER BY id COLLATE "C") - 1, id
-FROM (SELECT DISTINCT unnest($2::text[]) AS id) AS named
-"""
-_FREEZE_COLLECTION = """
-INSERT INTO run_documents (run_id, position, document_id)
-SELECT $1, row_number() OVER (ORDER BY id) - 1, id
-FROM documents
-WHERE workspace_id = $2 AND collection = $3
-  AND ($4::text IS NULL OR fields ->> $4 = $5)
-"""
-_COUNT_FROZEN = "SELECT count(*) FROM run_documents WHERE run_id = $1"
 _START = """
 UPDATE runs
 SET status = 'running', phase = 'loading', rules = $5, config_version = $6,
     reference_data_version = $7, rows_total = $8, rows_processed = 0, rows_matched = 0,
+    warnings = $9,
     version = version + 1, event_seq = event_seq + 1,
     started_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE id = $1 AND worker_id = $2 AND attempt = $3 AND status = ANY($4::text[])
@@ -52,37 +38,14 @@ RETURNING *
 """
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentFilter:
-    """Only documents whose field, as text, equals the value."""
-
-    field: str
-    equals: str
-
-
 async def start(
     connection: Connection,
     lease: Lease,
-    run: Run,
     inputs: FrozenInputs,
-    only: DocumentFilter | None,
+    documents: int,
+    warnings: Sequence[RunWarning],
 ) -> Run:
-    """Freeze the run's inputs and its documents, in order of their ids, and set it running."""
-    if run.document_ids is not None:
-        await connection.execute(
-            _FREEZE_NAMED, run.id, run.document_ids, timeout=FREEZE_TIMEOUT_SECONDS
-        )
-    else:
-        await connection.execute(
-            _FREEZE_COLLECTION,
-            run.id,
-            run.workspace_id,
-            run.collection,
-            only.field if only else None,
-            only.equals if only else None,
-            timeout=FREEZE_TIMEOUT_SECONDS,
-        )
-    total: int = await connection.fetchval(_COUNT_FROZEN, run.id)
+    """Set a run going over its frozen inputs and `documents` frozen before it."""
     record = await connection.fetchrow(
         _START,
         *_fence(lease),
@@ -90,7 +53,8 @@ async def start(
         configs.rules_to_json(inputs.rules),
         inputs.config_version,
         inputs.reference.version,
-        total,
+        documents,
+        _write_warnings(warnings),
     )
     started = _held(record)
     await runs.tell(connection, started)
@@ -154,7 +118,7 @@ async def advance(connection: Connection, lease: Lease, step: Advance) -> Run:
         step.matched,
         step.confidence_sum,
         step.rows_per_second,
-        json.dumps(representation.warnings(step.warnings)),
+        _write_warnings(step.warnings),
     )
     run = _held(record)
     await runs.tell_progress(connection, run)
@@ -190,6 +154,10 @@ async def _finish(
     run = _held(record)
     await runs.tell(connection, run)
     return run
+
+
+def _write_warnings(warnings: Sequence[RunWarning]) -> str:
+    return json.dumps(representation.warnings(warnings))
 
 
 def _fence(lease: Lease) -> tuple[object, object, int]:

@@ -13,7 +13,7 @@ from service.domain.configs import (
 from service.domain.documents import FieldValue
 from service.domain.identifiers import DocumentId, ReferenceDataId, new_id
 from service.domain.results import MatchResult
-from service.domain.runs import Phase, Run, RunStatus
+from service.domain.runs import Phase, Run, RunStatus, RunWarning
 from service.engine.signals import QUEUE, run_topic
 from service.store import events, results
 from service.store.database import Database
@@ -86,6 +86,19 @@ async def test_a_run_without_documents_completes(database: Database, tmp_path: P
     assert run.status is RunStatus.COMPLETED
     assert (run.rows_total, run.rows_processed, run.rows_matched) == (0, 0, 0)
     assert run.avg_confidence is None
+    assert run.warnings == (RunWarning("no_documents", 1, "collection: default"),)
+
+
+async def test_a_field_that_no_document_has_is_named_with_the_nearest_one(
+    database: Database, tmp_path: Path
+) -> None:
+    mapping = FuzzyMapping(source="vendr", target="name", weight=1.0)
+    rules = MatchingRules(field_mappings=(mapping,))
+    world = await make_world(database, documents=3, rules=rules)
+    async with running_engine(database, tmp_path) as engine:
+        run = await world.wait_until_ended(await world.queue(), engine.signals)
+    assert run.rows_matched == 0
+    assert run.warnings == (RunWarning("field_not_found", 3, "vendr (did you mean vendor?)"),)
 
 
 async def test_documents_named_are_the_only_ones_matched(

@@ -11,7 +11,16 @@ from service.domain.identifiers import WorkerId, WorkspaceId, new_id
 from service.domain.runs import Lease, Run, RunStatus
 from service.engine.signals import LEASES, QUEUE
 from service.engine.worker import WorkerOptions
-from service.store import configs, events, leases, reference, results, run_lifecycle, runs
+from service.store import (
+    configs,
+    events,
+    leases,
+    reference,
+    results,
+    run_documents,
+    run_lifecycle,
+    runs,
+)
 from service.store.copy_text import encode_rows
 from service.store.database import Connection, Database
 from service.store.leases import Claim
@@ -141,7 +150,8 @@ async def started(world: World) -> Claim:
     claimed = await claim(world, worker())
     assert claimed is not None
     async with world.database.transaction() as connection:
-        await run_lifecycle.start(connection, claimed.lease, claimed.run, await inputs(world), None)
+        documents = await run_documents.freeze(connection, claimed.run, None)
+        await run_lifecycle.start(connection, claimed.lease, await inputs(world), documents, ())
     return claimed
 
 

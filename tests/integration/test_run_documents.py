@@ -3,7 +3,7 @@
 from service.domain.identifiers import DocumentId
 from service.store import leases, run_documents, run_lifecycle
 from service.store.database import Connection, Database
-from service.store.run_lifecycle import DocumentFilter
+from service.store.run_documents import DocumentFilter
 from tests.integration.test_leases import inputs, worker
 from tests.seeding import World, add_documents, make_world
 
@@ -16,9 +16,8 @@ async def freeze(world: World, only: DocumentFilter | None = None, **changes: ob
     async with world.database.transaction() as connection:
         claim = await leases.claim(connection, worker(), LEASE_SECONDS, [])
         assert claim is not None
-        run = await run_lifecycle.start(
-            connection, claim.lease, claim.run, await inputs(world), only
-        )
+        documents = await run_documents.freeze(connection, claim.run, only)
+        run = await run_lifecycle.start(connection, claim.lease, await inputs(world), documents, ())
         assert run.rows_total is not None
         found = await run_documents.fetch_range(connection, run, (0, run.rows_total + 1), [])
     assert len(found) == run.rows_total

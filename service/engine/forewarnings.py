@@ -1,0 +1,30 @@
+"""What looks wrong with a run before it begins, although it can be carried out?"""
+
+import difflib
+
+from service.domain.configs import MatchingRules
+from service.domain.runs import Run, RunWarning
+from service.store import run_documents
+from service.store.database import Connection
+
+_LONGEST_NAME_COMPARED = 80
+
+
+async def foresee(
+    connection: Connection, run: Run, rules: MatchingRules, documents: int
+) -> list[RunWarning]:
+    """Warn of a collection without documents, and of fields that none of them has."""
+    if not documents:
+        return [RunWarning("no_documents", 1, f"collection: {run.collection}")]
+    sources = sorted({mapping.source for mapping in rules.field_mappings})
+    unknown = await run_documents.unknown_fields(connection, run, sources)
+    if not unknown:
+        return []
+    known = await run_documents.some_fields(connection, run)
+    return [RunWarning("field_not_found", documents, _suggest(name, known)) for name in unknown]
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    short = [each for each in known if len(each) <= _LONGEST_NAME_COMPARED]
+    near = difflib.get_close_matches(name[:_LONGEST_NAME_COMPARED], short, n=1)
+    return f"{name} (did you mean {near[0]}?)" if near else name
