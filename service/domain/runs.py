@@ -137,10 +137,13 @@ class Run:
 
     @property
     def phase_progress(self) -> float:
-        """Share of the phase that is done, in [0, 1]."""
-        if self.phase is Phase.DONE:
+        """Share of the phase that is done, in [0, 1].
+
+        Of a run that was stopped before its end, the share of its documents that have a result.
+        """
+        if self.status is RunStatus.COMPLETED:
             return 1.0
-        if self.phase is not Phase.MATCHING or not self.rows_total:
+        if self.phase not in (Phase.MATCHING, Phase.DONE) or not self.rows_total:
             return 0.0
         return round((self.rows_processed or 0) / self.rows_total, 4)
 

@@ -22,6 +22,8 @@ from service.store.copy_text import CopyValue, encode_rows
 # Indexes kept ready in each process: those of as many runs as a worker carries out at once, so
 # that they do not push each other out, and the next run over the same data begins at once.
 INDEXES_KEPT = 4
+# Digits of a weight in the evidence: far more than the scores beside it have.
+WEIGHT_DIGITS = 6
 # A value can be long; a warning is read by a person.
 MAX_SAMPLE_LENGTH = 200
 
@@ -165,7 +167,7 @@ def _evidence(fields: tuple[FieldEvidence, ...]) -> dict[str, dict[str, object]]
         field.key: {
             "strategy": field.strategy,
             "score": field.score,
-            "weight": field.weight,
+            "weight": round(field.weight, WEIGHT_DIGITS),
             "document_value": field.document_value,
             "reference_value": field.reference_value,
         }

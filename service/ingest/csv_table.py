@@ -43,7 +43,7 @@ class _Lines:
             if "\0" in line:
                 self.fault = "contains a NUL character"
             if not line.isascii() and not _is_utf8(line):
-                self.fault = "is not valid UTF-8"
+                self.fault = "is not valid UTF-8: save the file as CSV in UTF-8"
             yield line
 
     def end_row(self) -> None:

@@ -243,7 +243,7 @@ class _Server:
                 try:
                     await self.launch()
                     break
-                except StartupError as error:
+                except (StartupError, OSError) as error:
                     LOG.error("postgres", action="postgres_restart_failed", reason=str(error))  # noqa: TRY400
             LOG.info("postgres", action="postgres_restarted")
 

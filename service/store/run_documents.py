@@ -63,7 +63,9 @@ ORDER BY name
 """
 _SOME_FIELDS = """
 SELECT DISTINCT jsonb_object_keys(fields) AS name
-FROM (SELECT fields FROM documents WHERE workspace_id = $1 AND collection = $2 LIMIT 100) AS first_ones
+FROM (
+    SELECT fields FROM documents WHERE workspace_id = $1 AND collection = $2 LIMIT 100
+) AS first_ones
 ORDER BY name LIMIT 200
 """
 

@@ -19,7 +19,10 @@ BAD_FILES = {
             "with delimiter."
         ),
     ),
-    "latin-1": ("a,b\nx,y\nx,ü\n".encode("latin-1"), "Row 2 is not valid UTF-8."),
+    "latin-1": (
+        "a,b\nx,y\nx,ü\n".encode("latin-1"),
+        "Row 2 is not valid UTF-8: save the file as CSV in UTF-8.",
+    ),
     "no id": (b"id,b\n,1\n", "Row 1 has no value in the id column 'id'."),
     "repeated id": (b"id\na\nb\na\n", "Row 3 has the id 'a' that row 1 has too."),
 }

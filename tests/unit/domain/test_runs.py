@@ -98,13 +98,18 @@ def test_the_mean_of_stored_confidences_is_exact_to_four_digits(units: list[int]
         (Phase.LOADING, 200, 0.0),
         (Phase.MATCHING, 200, 0.25),
         (Phase.MATCHING, 0, 0.0),
-        (Phase.DONE, 200, 1.0),
+        (Phase.DONE, 200, 0.25),
     ],
 )
 def test_phase_progress_is_the_share_of_the_phase_done(
     phase: Phase, total: int | None, share: float
 ) -> None:
     assert replace(make_run(), phase=phase, rows_total=total).phase_progress == share
+
+
+def test_a_completed_run_is_done_whatever_its_size() -> None:
+    run = replace(make_run(), status=RunStatus.COMPLETED, phase=Phase.DONE, rows_total=0)
+    assert run.phase_progress == 1.0
 
 
 def test_remaining_time_is_what_is_left_at_the_rate_so_far() -> None:

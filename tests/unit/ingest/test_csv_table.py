@@ -59,7 +59,12 @@ BAD: dict[str, tuple[bytes, str, int | None, str]] = {
     "empty": (b"", "empty_file", None, "The file is empty."),
     "blank": (b"\n\r\n\n", "empty_file", None, "The file is empty."),
     "only a mark": (b"\xef\xbb\xbf", "empty_file", None, "The file is empty."),
-    "header not UTF-8": (b"\xff\xfea\n1\n", "bad_text", None, "The header is not valid UTF-8."),
+    "header not UTF-8": (
+        b"\xff\xfea\n1\n",
+        "bad_text",
+        None,
+        "The header is not valid UTF-8: save the file as CSV in UTF-8.",
+    ),
     "NUL in header": (b"a\0\n1\n", "bad_text", None, "The header contains a NUL character."),
     "repeated name": (
         b"a,b,a\n1,2,3\n",
@@ -101,8 +106,18 @@ BAD: dict[str, tuple[bytes, str, int | None, str]] = {
         2,
         "Row 2 has 3 values, but the header has 2 columns.",
     ),
-    "not UTF-8": (b"a,b\n1,2\n3,\xe9\n", "bad_text", 2, "Row 2 is not valid UTF-8."),
-    "surrogate": (b"a,b\n1,\xed\xa0\x80\n", "bad_text", 1, "Row 1 is not valid UTF-8."),
+    "not UTF-8": (
+        b"a,b\n1,2\n3,\xe9\n",
+        "bad_text",
+        2,
+        "Row 2 is not valid UTF-8: save the file as CSV in UTF-8.",
+    ),
+    "surrogate": (
+        b"a,b\n1,\xed\xa0\x80\n",
+        "bad_text",
+        1,
+        "Row 1 is not valid UTF-8: save the file as CSV in UTF-8.",
+    ),
     "NUL": (b"a,b\n1,\0\n", "bad_text", 1, "Row 1 contains a NUL character."),
     "open quote": (
         b'a,b\n1,2\n"3,4\n5,6\n',
