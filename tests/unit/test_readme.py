@@ -1,13 +1,18 @@
 """Does the README list the settings, the make targets and the commands as they are?"""
 
 import re
+from html import unescape
 from pathlib import Path
 
+import httpx2
+import pytest
+from starlette.applications import Starlette
 from typer.models import CommandInfo
 
 from service.__main__ import app
 from service.cli.keys import app as keys_app
 from service.settings import Settings, variable
+from service.ui import pages
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -56,3 +61,29 @@ def command_name(command: CommandInfo) -> str:
     """The word that calls a command."""
     assert command.callback is not None
     return command.name or command.callback.__name__
+
+
+def test_the_front_page_shows_the_same_first_steps() -> None:
+    page = (ROOT / "service/ui/static/index.html").read_text()
+    steps = README[README.index("## First steps") : README.index("## What else")]
+    shown = re.findall(r"<pre><code>(.*?)</code></pre>", page, re.DOTALL)
+    blocks = re.findall(r"^```sh\n(.*?)\n```$", steps, re.MULTILINE | re.DOTALL)
+    assert blocks == [unescape(text) for text in shown]
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("match.example:9000", "http://match.example:9000"),
+        ("[::1]:9000", "http://[::1]:9000"),
+        ("<b>", "http://127.0.0.1:8000"),
+        ("here;reboot", "http://127.0.0.1:8000"),
+        ("$(reboot)", "http://127.0.0.1:8000"),
+    ],
+)
+async def test_the_front_page_shows_the_address_it_was_asked_at(host: str, url: str) -> None:
+    transport = httpx2.ASGITransport(Starlette(routes=pages.routes()))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://here") as client:
+        page = await client.get("/", headers={"Host": host})
+    assert f"\nURL={url}\n" in page.text
+    assert page.text.count("http://") == 1
