@@ -1,8 +1,12 @@
 """What can an operator set, by which variable of the environment, and what holds otherwise?"""
 
 import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -11,6 +15,22 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from service.domain.errors import StartupError
 
 PREFIX = "MATCHSTREAM_"
+# Read by the test suite, not by the service.
+TEST_PREFIX = f"{PREFIX}TEST_"
+DEFAULT_POSTGRES_PORT = 5432
+
+# What a value that cannot be used would have to be; the bounds are those of the fields below.
+EXPECTED: Mapping[str, str] = MappingProxyType(
+    {
+        "port": "a whole number from 0 to 65535",
+        "database_url": "an address like postgresql://user@host/database",
+        "database_pool_size": "a whole number from 1 to 1000",
+        "workers": "a whole number from 1 to 1024",
+        "max_upload_bytes": "a whole number of bytes, 1 or more",
+        "shutdown_seconds": "a number of seconds above 0 and up to 600",
+        "log_level": "debug, info, warning or error",
+    }
+)
 
 
 def _processors() -> int:
@@ -91,10 +111,46 @@ def load() -> Settings:
         raise StartupError(" ".join(_sentence(problem) for problem in error.errors())) from error
 
 
+def unknown_variables() -> list[str]:
+    """A sentence for each variable that looks like one of ours and is none."""
+    known = [variable(name) for name in Settings.model_fields]
+    return [
+        _warning(name, known)
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX)
+        and not name.startswith(TEST_PREFIX)
+        and name.upper() not in known
+    ]
+
+
+def database_place(url: str, *, with_name: bool = False) -> str:
+    """Where a DATABASE_URL leads, as host:port (and /database): never its user or password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "the server"
+    # An unescaped sign in a password moves its end out of where it belongs.
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        return "the server"
+    given = parse_qs(parts.query)
+    host = parts.hostname or given.get("host", ["localhost"])[0]
+    host = f"[{host}]" if ":" in host else host
+    place = f"{host}:{port or given.get('port', [DEFAULT_POSTGRES_PORT])[0]}"
+    return f"{place}{parts.path}" if with_name else place
+
+
+def _warning(name: str, known: list[str]) -> str:
+    nearest = get_close_matches(name, known, n=1)
+    hint = f": did you mean {nearest[0]}?" if nearest else "."
+    return f"{name} is no setting and has no effect{hint}"
+
+
 def _sentence(problem: ErrorDetails) -> str:
     """What is wrong with one variable; never the value of an address that may hold a password."""
     name = str(problem["loc"][0]).lower()
     name = name if name in Settings.model_fields else "database_url"
-    if name == "database_url":
-        return "DATABASE_URL cannot be used: it has to look like postgresql://user@host/database."
-    return f"{variable(name)}={problem['input']} cannot be used: {problem['msg']}."
+    shown = "" if name == "database_url" else f"={problem['input']}"
+    wanted = EXPECTED.get(name)
+    reason = f"it has to be {wanted}" if wanted else problem["msg"]
+    return f"{variable(name)}{shown} cannot be used: {reason}."

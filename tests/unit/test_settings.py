@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.domain.errors import StartupError
-from service.settings import Settings, load, variable
+from service.settings import Settings, database_place, load, unknown_variables, variable
 
 
 @pytest.fixture(autouse=True)
@@ -43,19 +43,70 @@ def test_the_environment_is_read(
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "text", "wanted"),
     [
-        ("MATCHSTREAM_PORT", "eighty"),
-        ("MATCHSTREAM_PORT", "70000"),
-        ("MATCHSTREAM_WORKERS", "0"),
-        ("MATCHSTREAM_LOG_LEVEL", "loud"),
-        ("MATCHSTREAM_SHUTDOWN_SECONDS", "-1"),
+        ("MATCHSTREAM_PORT", "abc", "a whole number from 0 to 65535"),
+        ("MATCHSTREAM_PORT", "70000", "a whole number from 0 to 65535"),
+        ("MATCHSTREAM_DATABASE_POOL_SIZE", "1001", "a whole number from 1 to 1000"),
+        ("MATCHSTREAM_WORKERS", "0", "a whole number from 1 to 1024"),
+        ("MATCHSTREAM_MAX_UPLOAD_BYTES", "2GB", "a whole number of bytes, 1 or more"),
+        ("MATCHSTREAM_LOG_LEVEL", "loud", "debug, info, warning or error"),
+        ("MATCHSTREAM_SHUTDOWN_SECONDS", "-1", "a number of seconds above 0 and up to 600"),
     ],
 )
-def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+def test_a_wrong_value_is_named_with_what_it_has_to_be(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, wanted: str
+) -> None:
     monkeypatch.setenv(name, text)
-    with pytest.raises(StartupError, match=f"^{name}={text} cannot be used: .+\\.$"):
+    with pytest.raises(StartupError) as caught:
         load()
+    assert str(caught.value) == f"{name}={text} cannot be used: it has to be {wanted}."
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("port", 0, 65535), ("database_pool_size", 1, 1000), ("workers", 1, 1024)],
+)
+def test_the_bounds_it_names_are_the_bounds(
+    monkeypatch: pytest.MonkeyPatch, name: str, low: int, high: int
+) -> None:
+    for value in (low, high):
+        monkeypatch.setenv(variable(name), str(value))
+        assert getattr(load(), name) == value
+    for value in (low - 1, high + 1):
+        monkeypatch.setenv(variable(name), str(value))
+        with pytest.raises(StartupError, match=f"from {low} to {high}"):
+            load()
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = unknown_variables()
+    monkeypatch.setenv("MATCHSTREAM_PROT", "9000")
+    monkeypatch.setenv("MATCHSTREAM_TEST_DATABASE_URL", "ours")
+    monkeypatch.setenv("MATCHSTREAM_PORT", "9000")
+    assert [sentence for sentence in unknown_variables() if sentence not in before] == [
+        "MATCHSTREAM_PROT is no setting and has no effect: did you mean MATCHSTREAM_PORT?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgresql://me:secret@db.example:6000/mine", "db.example:6000/mine"),
+        ("postgres://db/mine", "db:5432/mine"),
+        ("postgresql://me:secret@[::1]/mine", "[::1]:5432/mine"),
+        ("postgresql:///mine?host=/run/pg&password=secret", "/run/pg:5432/mine"),
+        ("postgresql://me:sec@ret@db/mine", "db:5432/mine"),
+        ("postgresql://me:sec/ret@db/mine", "the server"),
+        ("postgresql://me:sec?ret@db/mine", "the server"),
+        ("postgresql://db/mine?password=sec@ret", "the server"),
+        ("postgresql://me:secret@db:port/mine", "the server"),
+    ],
+)
+def test_where_a_database_is_never_shows_a_password(url: str, place: str) -> None:
+    assert database_place(url, with_name=True) == place
 
 
 def test_a_wrong_database_url_is_named_but_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
