@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ from service.app import create_app
 from service.cli import demo as sample
 from service.cli import keys, logs
 from service.domain.errors import MatchstreamError, StartupError
-from service.settings import Settings, load
+from service.settings import Settings, load, unknown_variables
 from service.store import schema
 
 BACKLOG = 2048
@@ -60,7 +60,7 @@ def _sentence_of(error: BaseException) -> str | None:
 @app.command()
 def serve() -> None:
     """Run the service in the foreground."""
-    settings = load()
+    settings = _load()
     logs.configure(settings.log_level)
     _run(settings, _say_where)
 
@@ -68,12 +68,19 @@ def serve() -> None:
 @app.command()
 def demo() -> None:
     """Run the service, and the shipped sample on it."""
-    settings = load()
+    settings = _load()
     # The sample's own progress is what one wants to see, unless asked otherwise.
     chosen = "log_level" in settings.model_fields_set
     logs.configure(settings.log_level if chosen else "warning")
     typer.echo(f"Starting Matchstream, data in {settings.data_dir} ...")
     _run(settings, _show_sample)
+
+
+def _load() -> Settings:
+    """Read the settings, and warn of variables that are none."""
+    for sentence in unknown_variables():
+        typer.echo(f"matchstream: {sentence}", err=True)
+    return load()
 
 
 @app.command()
@@ -190,7 +197,10 @@ class _Service:
         self._starting = asyncio.current_task()
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self._server.serve(sockets=[self._listener]))
-            async with self._app.router.lifespan_context(self._app):
+            async with AsyncExitStack() as stack:
+                with keys.naming_the_database(self._settings):
+                    lifespan = self._app.router.lifespan_context(self._app)
+                    await stack.enter_async_context(lifespan)
                 self._starting = None
                 companion = tasks.create_task(beside(self._describe()))
                 await serving

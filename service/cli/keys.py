@@ -1,19 +1,26 @@
 """How does an operator make, see and revoke API keys? On the store, beside a running service."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from service.domain.api_keys import ApiKey, Scope
-from service.domain.errors import InvalidInputError, NotFoundError
+from service.domain.errors import (
+    InvalidInputError,
+    NotFoundError,
+    StartupError,
+    UnavailableError,
+)
 from service.domain.identifiers import ApiKeyId
 from service.domain.representation import timestamp
-from service.settings import Settings, load
+from service.settings import Settings, database_place, load
 from service.store import api_keys, embedded, schema, workspaces
+from service.store.data_directory import Layout
 from service.store.database import Connection, connect
 
 ALL_SCOPES = ",".join(Scope)
@@ -22,10 +29,26 @@ NAME_MAX_LENGTH = 200
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 
 
+@contextmanager
+def naming_the_database(settings: Settings) -> Iterator[None]:
+    """Say where it was looked for when the server of DATABASE_URL does not answer."""
+    try:
+        yield
+    except UnavailableError as error:
+        if settings.database_url is None:
+            raise
+        place = database_place(settings.database_url)
+        raise StartupError(
+            f"The database does not answer at {place} ({type(error.__cause__).__name__}): check "
+            "DATABASE_URL, and that the server runs."
+        ) from error
+
+
 @asynccontextmanager
 async def store_url(settings: Settings) -> AsyncIterator[str]:
     """Yield where the database is: DATABASE_URL, the running service's, or our own meanwhile."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(naming_the_database(settings))
         url = settings.database_url
         if url is None:
             joined = embedded.join(settings.data_dir, bin_dir=settings.postgres_bin)
@@ -35,13 +58,28 @@ async def store_url(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _connection() -> AsyncIterator[Connection]:
-    async with store_url(load()) as url:
+async def _connection(settings: Settings) -> AsyncIterator[Connection]:
+    async with store_url(settings) as url:
         connection = await connect(url)
         try:
             yield connection
         finally:
             await connection.close()
+
+
+def _load_existing() -> Settings:
+    """Load the settings; raise NotFoundError where they name data that is not there."""
+    settings = load()
+    if settings.database_url is None and not _has_database(settings):
+        raise NotFoundError(
+            f"There is no database in {settings.data_dir}: start in the folder of the service, or "
+            "set MATCHSTREAM_DATA_DIR to its data directory."
+        )
+    return settings
+
+
+def _has_database(settings: Settings) -> bool:
+    return Layout.of(settings.data_dir).cluster.exists()
 
 
 @app.command()
@@ -50,13 +88,26 @@ def create(
     scopes: Annotated[str, typer.Option(help="What it may do.")] = ALL_SCOPES,
 ) -> None:
     """Make a key and print it, this once, on standard output."""
-    typer.echo(asyncio.run(_create(name, _read_scopes(scopes))))
+    settings = load()
+    is_new = settings.database_url is None and not _has_database(settings)
+    key = asyncio.run(_create(settings, name, _read_scopes(scopes)))
+    typer.echo(f"{_opened_by_key(settings, is_new=is_new)} It is shown this once.", err=True)
+    typer.echo(key)
 
 
-async def _create(name: str, scopes: frozenset[Scope]) -> str:
+def _opened_by_key(settings: Settings, *, is_new: bool) -> str:
+    """Say which service a new key is for."""
+    if settings.database_url is not None:
+        place = database_place(settings.database_url, with_name=True)
+        return f"The key is for the database at {place} (DATABASE_URL)."
+    made = ", where a new database was made" if is_new else ""
+    return f"The key is for the data in {settings.data_dir}{made}."
+
+
+async def _create(settings: Settings, name: str, scopes: frozenset[Scope]) -> str:
     if not 1 <= len(name) <= NAME_MAX_LENGTH or "\0" in name:
         raise InvalidInputError(f"A key's name has 1 to {NAME_MAX_LENGTH} characters.")
-    async with _connection() as connection:
+    async with _connection(settings) as connection:
         workspace_id = await workspaces.ensure_default(connection)
         _, key = await api_keys.create(connection, workspace_id, name, scopes)
     return key
@@ -76,7 +127,10 @@ def _read_scopes(text: str) -> frozenset[Scope]:
 @app.command("list")
 def list_keys() -> None:
     """Print the workspace's keys, without their secrets."""
-    for key in asyncio.run(_list()):
+    found = asyncio.run(_list(_load_existing()))
+    if sys.stdout.isatty():
+        typer.echo("\t".join(("id", "name", "scopes", "state", "created_at")))
+    for key in found:
         state = "revoked" if key.revoked_at else "open"
         scopes = ",".join(sorted(key.scopes))
         typer.echo(
@@ -84,19 +138,19 @@ def list_keys() -> None:
         )
 
 
-async def _list() -> tuple[ApiKey, ...]:
-    async with _connection() as connection:
+async def _list(settings: Settings) -> tuple[ApiKey, ...]:
+    async with _connection(settings) as connection:
         return await api_keys.list_all(connection, await workspaces.ensure_default(connection))
 
 
 @app.command()
 def revoke(key_id: Annotated[UUID, typer.Argument(help="The id that `keys list` shows.")]) -> None:
     """Close a key for good; a running service takes it for up to five seconds more."""
-    asyncio.run(_revoke(ApiKeyId(key_id)))
+    asyncio.run(_revoke(_load_existing(), ApiKeyId(key_id)))
 
 
-async def _revoke(key_id: ApiKeyId) -> None:
-    async with _connection() as connection:
+async def _revoke(settings: Settings, key_id: ApiKeyId) -> None:
+    async with _connection(settings) as connection:
         workspace_id = await workspaces.ensure_default(connection)
         if not await api_keys.revoke(connection, workspace_id, key_id):
             raise NotFoundError(f"There is no open key {key_id}.")

@@ -1,10 +1,12 @@
 """Can an operator make, list and revoke keys, beside a running service and without one?"""
 
+import re
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from service.settings import database_place
 from tests.service_process import run_command, running
 
 RUNS = "/v1/matching/runs"
@@ -16,8 +18,11 @@ def test_keys_made_beside_and_before_a_service_open_it(tmp_path: Path) -> None:
     with running(data_dir) as service:
         beside = run_command(data_dir, "keys", "create", "--name", "beside")
         for made in (before, beside):
-            assert (made.returncode, made.stderr) == (0, "")
-            assert made.stdout.startswith("ms_")
+            assert made.returncode == 0
+            assert re.fullmatch(r"ms_\S+\n", made.stdout)
+            assert f"The key is for the data in {data_dir}" in made.stderr
+            assert made.stderr.endswith("It is shown this once.\n")
+            assert ("a new database was made" in made.stderr) == (made is before)
             headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
             assert httpx2.get(service.url + RUNS, headers=headers).status_code == 200
         names = [line.split("\t")[1:4] for line in listed(data_dir)]
@@ -38,6 +43,47 @@ def test_a_revoked_key_opens_nothing(tmp_path: Path) -> None:
         assert httpx2.get(service.url + RUNS, headers=headers).status_code == 401
         again = run_command(data_dir, "keys", "revoke", key_id)
     assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize("words", [("list",), ("revoke", "01890000-0000-7000-8000-000000000000")])
+def test_data_that_is_not_there_is_named_and_not_made(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    data_dir = tmp_path / "typo"
+    failed = run_command(data_dir, "keys", *words)
+    assert (failed.returncode, failed.stdout, failed.stderr.count("\n")) == (1, "", 1)
+    assert f"There is no database in {data_dir}" in failed.stderr
+    assert "MATCHSTREAM_DATA_DIR" in failed.stderr
+    assert not data_dir.exists()
+
+
+def test_a_key_for_another_server_names_it_without_the_password(
+    tmp_path: Path, empty_database_url: str
+) -> None:
+    extra = {"DATABASE_URL": empty_database_url}
+    made = run_command(tmp_path / "data", "keys", "create", "--name", "a", extra=extra)
+    assert made.stdout.startswith("ms_")
+    place = database_place(empty_database_url, with_name=True)
+    assert f"The key is for the database at {place} (DATABASE_URL)." in made.stderr
+    assert run_command(tmp_path / "data", "keys", "list", extra=extra).returncode == 0
+
+
+@pytest.mark.parametrize("words", [("serve",), ("migrate",), ("keys", "list")])
+def test_a_server_that_does_not_answer_is_named_without_the_password(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    extra = {"DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/mine"}
+    failed = run_command(tmp_path / "data", *words, extra=extra)
+    assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)
+    assert "The database does not answer at 127.0.0.1:1 (ConnectionRefusedError)" in failed.stderr
+    assert "DATABASE_URL" in failed.stderr
+    assert "secret" not in failed.stderr
+
+
+def test_programs_that_are_not_there_are_named_with_the_setting(tmp_path: Path) -> None:
+    failed = run_command(tmp_path / "data", "serve", extra={"MATCHSTREAM_POSTGRES_BIN": "/nope"})
+    assert "were found in /nope: " in failed.stderr
+    assert "MATCHSTREAM_POSTGRES_BIN" in failed.stderr
 
 
 @pytest.mark.parametrize(
