@@ -205,12 +205,13 @@ class _Bar:
         self._task = self._progress.add_task("", total=None)
 
     def show(self, done: int | None, total: int | None) -> None:
-        """Move on."""
-        self._progress.update(self._task, completed=done or 0, total=total)
+        """Move on; the bar is drawn as soon as it is known how much there is to do."""
+        if total is not None:
+            self._progress.update(self._task, completed=done or 0, total=total)
+            self._progress.start()
 
     def __enter__(self) -> "_Bar":
-        """Begin to draw."""
-        self._progress.start()
+        """Draw nothing yet."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -251,7 +252,12 @@ def _summary(run: JsonObject) -> list[str]:
     if run["status"] != "completed":
         return [f"The sample's run has {run['status']}: {run['error']}"]
     counts = f"{run['rows_matched']} of {run['rows_processed']} invoices"
-    return [f"{counts} have found their purchase order (mean confidence {run['avg_confidence']})."]
+    threshold = CONFIG["threshold"]
+    return [
+        f"{counts} have found their purchase order (mean confidence {run['avg_confidence']}).",
+        "The others have none: most were made without an order, and for the rest no order came up",
+        f"to the threshold of {threshold}.",
+    ]
 
 
 def _first_steps(url: str, key: str, run_id: str) -> list[str]:

@@ -60,6 +60,7 @@ def test_the_sample_is_matched_live_once_and_shown_again(tmp_path: Path) -> None
         assert progress[-1] == f"Matching: {SAMPLE_DOCUMENTS} of {SAMPLE_DOCUMENTS} invoices"
         assert_one_sample(first)
         summary = next(line for line in first.output if "have found" in line)
+        assert any(line.endswith("to the threshold of 0.7.") for line in first.output)
         started = first.descendants()
         assert first.stop() == 0
         assert wait_until_gone(started, seconds=1) == set()
