@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.app import create_app
+from service.cli import logs
 from service.domain.configs import MatchingRules, RunTarget
 from service.domain.documents import FieldValue
 from service.engine.signals import QUEUE
@@ -42,6 +43,8 @@ IDLE_SECONDS = 3.0
 def main() -> None:
     """Print one table per question."""
     console = Console()
+    # Lines of the service that runs in this process would stand in the middle of a table.
+    logs.configure("warning")
     with tempfile.TemporaryDirectory() as folder:
         console.print(measure_start(Path(folder) / "start"))
         with running(Path(folder) / "start", "demo") as service:
