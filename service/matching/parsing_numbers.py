@@ -125,7 +125,9 @@ def _blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _is_plain(block: Sequence[str]) -> bool:
     """Whether all are plain decimals that mean one number in any convention."""
-    return _PLAIN_LINES.fullmatch("\n".join(block) + "\n") is not None
+    lines = "\n".join(block) + "\n"
+    # A text of several lines would pass for several texts.
+    return lines.count("\n") == len(block) and _PLAIN_LINES.fullmatch(lines) is not None
 
 
 def _read_number(text: str, decimal_marks: frozenset[str]) -> float:

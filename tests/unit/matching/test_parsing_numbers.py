@@ -46,7 +46,7 @@ def test_reads_every_kind_of_minus(text: str) -> None:
     [
         "", "-", "abc", "NaN", "inf", "1e999", "9" * 150, "9" * 5000, "1.2.3", "1 23", "(5", "5)",
         "--5", "(-5)", "1.234,5,6", "1,2345.6", "²", "½", "1_000", "310-475-3585", "PO 5",
-        "5 pieces", "1,5e3", "12:30", "1'23",
+        "5 pieces", "1,5e3", "12:30", "1'23", "1\n2",
     ],
 )  # fmt: skip
 def test_what_is_no_amount_is_unreadable(text: str) -> None:
