@@ -1,14 +1,15 @@
 """What can be done with matching configs: make, list, read, change and delete them."""
 
 from dataclasses import replace
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import conditions, config_body, limits, pagination, parameters, replies
+from service.api import conditions, config_body, limits, pages, pagination, parameters, replies
 from service.api.config_body import Contents
 from service.api.context import Caller, services
+from service.api.pages import Source
+from service.api.snapshots import snapshot
 from service.domain.configs import MatchingConfig
 from service.domain.errors import ConflictError
 from service.domain.identifiers import ConfigId, WorkspaceId
@@ -16,7 +17,7 @@ from service.domain.reference import ReferenceDataStatus
 from service.store import configs, reference
 from service.store.database import Connection
 
-LISTING = pagination.Listing(key=UUID)
+LISTING = pagination.Listing(key=ConfigId)
 
 
 async def create(request: Request, caller: Caller) -> Response:
@@ -43,14 +44,17 @@ async def create(request: Request, caller: Caller) -> Response:
 async def list_all(request: Request, caller: Caller) -> Response:
     """GET /v1/matching/configs"""
     asked = pagination.read(request, LISTING)
-    after = None if asked.after is None else ConfigId(asked.after)
-    async with services(request).database.connection() as connection:
-        items = await configs.list_page(connection, caller.workspace_id, after, asked.limit + 1)
+    async with snapshot(services(request).database) as connection:
+        source = Source(
+            lambda after, count: configs.list_page(connection, caller.workspace_id, after, count),
+            config_body.write,
+            lambda config: config.id,
+        )
+        page = await pages.fill(source, asked.after, asked.limit)
         total = asked.total
         if total is None:
             total = await configs.count(connection, caller.workspace_id)
-    found = pagination.Found(items, total)
-    return pagination.reply(request, asked, found, config_body.write, lambda config: config.id)
+    return pagination.reply(request, asked, page, total)
 
 
 async def read(request: Request, caller: Caller) -> Response:

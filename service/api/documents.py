@@ -1,13 +1,18 @@
 """What can be done with documents: upload, list and read them."""
 
+from typing import Annotated
+
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import pagination, parameters, replies, upload_requests
+from service.api import pages, pagination, parameters, replies, upload_requests
 from service.api.context import Caller, services
 from service.api.limits import JSON_TYPE
 from service.api.multipart import MULTIPART_TYPE
+from service.api.pages import Source
 from service.api.replies import Json
+from service.api.snapshots import snapshot
 from service.api.upload_requests import NDJSON_TYPE
 from service.api.wire import invalid
 from service.domain import representation
@@ -17,7 +22,8 @@ from service.engine.spool import Spool
 from service.ingest.instructions import Instructions, UploadFormat, UploadTarget
 from service.store import documents
 
-LISTING = pagination.Listing(key=str, filters=("collection",))
+Key = Annotated[DocumentId, Meta(max_length=CLIENT_ID_MAX_LENGTH)]
+LISTING = pagination.Listing(key=Key, filters=("collection",))
 
 
 async def upsert(request: Request, caller: Caller) -> Response:
@@ -48,16 +54,19 @@ async def list_all(request: Request, caller: Caller) -> Response:
     """GET /v1/documents"""
     asked = pagination.read(request, LISTING)
     collection = _collection(asked.filters.get("collection"))
-    after = None if asked.after is None else DocumentId(asked.after)
-    async with services(request).database.connection() as connection:
-        items = await documents.list_page(
-            connection, caller.workspace_id, collection, after, asked.limit + 1
+    async with snapshot(services(request).database) as connection:
+        source = Source(
+            lambda after, count: documents.list_page(
+                connection, caller.workspace_id, collection, after, count
+            ),
+            _write,
+            lambda document: document.id,
         )
+        page = await pages.fill(source, asked.after, asked.limit)
         total = asked.total
         if total is None:
             total = await documents.count(connection, caller.workspace_id, collection)
-    found = pagination.Found(items, total)
-    return pagination.reply(request, asked, found, _write, lambda document: document.id)
+    return pagination.reply(request, asked, page, total)
 
 
 async def read(request: Request, caller: Caller) -> Response:

@@ -5,7 +5,7 @@ that was counted for the first page, and a fingerprint of the list it belongs to
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Generic, TypeVar
@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import conditions, parameters, replies
+from service.api.pages import Page
 from service.api.replies import Json
 from service.api.wire import invalid
 from service.domain.errors import InvalidInputError, Problem
@@ -26,15 +27,15 @@ MAX_CURSOR_LENGTH = 2_000
 _MAX_TOTAL = 2**53
 
 Key = TypeVar("Key")
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Key]):
     """What a list takes: its filters' names, and the type of the key it is ordered by.
 
-    `key` is what the JSON in a cursor must convert to: `UUID`, `str`, `tuple[float, str]`.
-    A list `with_pages` also takes `page`.
+    `key` is what the JSON in a cursor must convert to: `ConfigId`, `tuple[float, str]`. Where
+    the database takes less than the type, it says so in a `msgspec.Meta`. A list `with_pages`
+    also takes `page`.
     """
 
     key: type[Key]
@@ -64,14 +65,6 @@ class Asked(Generic[Key]):
         return 0 if self.page is None else (self.page - 1) * self.limit
 
 
-@dataclass(frozen=True, slots=True)
-class Found(Generic[Item]):
-    """What the store answered: up to `limit` + 1 items, the last one telling that there is more."""
-
-    items: Sequence[Item]
-    total: int
-
-
 def read(request: Request, listing: Listing[Key]) -> Asked[Key]:
     """Read the query string of a list; raises InvalidInputError that names the parameter."""
     paging = ("limit", "cursor", *(("page",) if listing.with_pages else ()))
@@ -93,37 +86,36 @@ def read(request: Request, listing: Listing[Key]) -> Asked[Key]:
     )
 
 
-def reply(
-    request: Request,
-    asked: Asked[Key],
-    found: Found[Item],
-    write: Callable[[Item], Json],
-    key: Callable[[Item], Key],
-) -> Response:
+def reply(request: Request, asked: Asked[Key], page: Page[Key], total: int) -> Response:
     """Send a page with its `pagination`, a `Link` to the next one, and an ETag."""
-    items = found.items[: asked.limit]
-    has_more = len(found.items) > asked.limit
-    cursor = _encode(asked.fingerprint, found.total, key(items[-1])) if has_more else None
+    cursor = None
+    if page.next_after is not None:
+        cursor = _encode(asked.fingerprint, total, page.next_after)
     pagination: dict[str, Json] = {
-        "total": found.total,
+        "total": total,
         "limit": asked.limit,
-        "has_more": has_more,
+        "has_more": cursor is not None,
         "next_cursor": cursor,
     }
     if asked.page is not None:
         pagination["page"] = asked.page
-    response = replies.reply({"data": [write(item) for item in items], "pagination": pagination})
+    response = replies.reply({"data": page.items, "pagination": pagination})
     etag = conditions.content_tag(bytes(response.body))
     if conditions.is_known(request, etag):
         return replies.not_modified(etag)
     response.headers["ETag"] = etag
     if cursor is not None:
-        response.headers["Link"] = f'<{_next_url(request, asked, cursor)}>; rel="next"'
+        is_whole = len(page.items) == asked.limit
+        url = _next_url(request, asked, cursor, is_whole=is_whole)
+        response.headers["Link"] = f'<{url}>; rel="next"'
     return response
 
 
-def _next_url(request: Request, asked: Asked[Key], cursor: str) -> str:
-    step = {"cursor": cursor} if asked.page is None else {"page": str(asked.page + 1)}
+def _next_url(request: Request, asked: Asked[Key], cursor: str, *, is_whole: bool) -> str:
+    """Go on by page number where that was the way, unless it would leave out items."""
+    step = {"cursor": cursor}
+    if asked.page is not None and is_whole:
+        step = {"page": str(asked.page + 1)}
     parts = {**asked.filters, "limit": str(asked.limit), **step}
     return f"{quote(request.scope['path'])}?{urlencode(parts)}"
 

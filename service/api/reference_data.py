@@ -1,14 +1,17 @@
 """What can be done with reference data: upload it, list it, and look at its rows."""
 
-from uuid import UUID
+from typing import Annotated
 
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import conditions, pagination, parameters, replies, upload_requests
+from service.api import conditions, pages, pagination, parameters, replies, upload_requests
 from service.api.context import Caller, services
 from service.api.limits import JSON_TYPE
+from service.api.pages import Source
 from service.api.replies import Json
+from service.api.snapshots import snapshot
 from service.domain import representation
 from service.domain.identifiers import CLIENT_ID_MAX_LENGTH, ReferenceDataId, ReferenceRowId
 from service.domain.reference import ReferenceData, ReferenceRow, ReferenceVersion
@@ -17,12 +20,19 @@ from service.ingest.instructions import Instructions, UploadFormat, UploadTarget
 from service.store import reference
 from service.store.database import Connection
 
-LISTING = pagination.Listing(key=UUID)
+MAX_VERSION = 2**31 - 1
+# What is behind it is still a position that the database knows.
+MAX_POSITION = 2**63 - 2
+LISTING = pagination.Listing(key=ReferenceDataId)
 # The key of a row is its version and position: all pages are of the version of the first one.
 ROWS_LISTING = pagination.Listing(
-    key=tuple[int, int], filters=("version",), default_limit=100, with_pages=True
+    key=tuple[
+        Annotated[int, Meta(ge=1, le=MAX_VERSION)], Annotated[int, Meta(ge=0, le=MAX_POSITION)]
+    ],
+    filters=("version",),
+    default_limit=100,
+    with_pages=True,
 )
-MAX_VERSION = 2**31 - 1
 NOUN = "reference data"
 
 
@@ -52,16 +62,17 @@ async def _receive(
 async def list_all(request: Request, caller: Caller) -> Response:
     """GET /v1/reference-data"""
     asked = pagination.read(request, LISTING)
-    after = None if asked.after is None else ReferenceDataId(asked.after)
-    async with services(request).database.connection() as connection:
-        items = await reference.list_page(connection, caller.workspace_id, after, asked.limit + 1)
+    async with snapshot(services(request).database) as connection:
+        source = Source(
+            lambda after, count: reference.list_page(connection, caller.workspace_id, after, count),
+            representation.reference_data,
+            lambda data: data.id,
+        )
+        page = await pages.fill(source, asked.after, asked.limit)
         total = asked.total
         if total is None:
             total = await reference.count(connection, caller.workspace_id)
-    found = pagination.Found(items, total)
-    return pagination.reply(
-        request, asked, found, representation.reference_data, lambda data: data.id
-    )
+    return pagination.reply(request, asked, page, total)
 
 
 async def read(request: Request, caller: Caller) -> Response:
@@ -80,26 +91,23 @@ async def read(request: Request, caller: Caller) -> Response:
 async def list_rows(request: Request, caller: Caller) -> Response:
     """GET /v1/reference-data/:id/rows"""
     asked = pagination.read(request, ROWS_LISTING)
-    async with services(request).database.connection() as connection:
+    async with snapshot(services(request).database) as connection:
         data = await _find(request, caller, connection)
         wanted = parameters.whole_number(
             asked.filters, "version", data.current.version, MAX_VERSION
         )
-        start = asked.offset
         if asked.after is not None:
-            wanted, position = asked.after
-            start = position + 1
+            wanted, _ = asked.after
         version = await _find_version(caller, connection, data, wanted)
-        start = min(start, version.row_count)
-        rows = await reference.rows_page(connection, version, start, asked.limit + 1)
-    found = pagination.Found(rows, version.row_count)
-    return pagination.reply(
-        request,
-        asked,
-        found,
-        lambda row: _write_row(row, version),
-        lambda row: (version.version, row.position),
-    )
+        source = Source(
+            lambda after, count: reference.rows_page(
+                connection, version, asked.offset if after is None else after[1] + 1, count
+            ),
+            lambda row: _write_row(row, version),
+            lambda row: (version.version, row.position),
+        )
+        page = await pages.fill(source, asked.after, asked.limit)
+    return pagination.reply(request, asked, page, version.row_count)
 
 
 async def read_row(request: Request, caller: Caller) -> Response:

@@ -19,6 +19,11 @@ def stored_json(text: str) -> msgspec.Raw:
     return msgspec.Raw(text.encode())
 
 
+def encode(value: Json) -> bytes:
+    """Write a value as JSON text."""
+    return _encoder.encode(value)
+
+
 def reply(value: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Send a value as JSON."""
     return Response(_encoder.encode(value), status, headers, media_type="application/json")

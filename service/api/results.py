@@ -1,16 +1,19 @@
 """How does a client read a run's results, and say what a person thinks of one?"""
 
 import json
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
+from msgspec import Meta
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import conditions, filters, limits, pagination, parameters, replies
+from service.api import conditions, filters, limits, pages, pagination, parameters, replies
 from service.api.context import Caller, services
 from service.api.lookup import find_run
+from service.api.pages import Page, Source
 from service.api.pagination import Asked
+from service.api.snapshots import snapshot
 from service.api.wire import WireModel, invalid, listed, parse
 from service.domain import representation
 from service.domain.errors import ConflictError, PreconditionFailedError, Problem
@@ -19,11 +22,13 @@ from service.domain.identifiers import (
     DocumentId,
     ReferenceRowId,
     ResultId,
+    RunId,
 )
 from service.domain.results import MatchResult, ResolvedBy, ReviewStatus
 from service.domain.runs import Run
 from service.engine.signals import run_topic, workspace_topic
 from service.store import results, reviews
+from service.store.database import Connection
 from service.store.results import Position, ResultFilter, Sort
 from service.store.reviews import Review
 
@@ -36,7 +41,13 @@ FILTERS = (
     "document_id",
     "sort",
 )
-RESULT_LIST = pagination.Listing(key=tuple[float, str], filters=FILTERS, with_pages=True)
+# Confidence and document: what both orders of the list go by.
+Key: TypeAlias = tuple[float, str]
+RESULT_LIST = pagination.Listing(
+    key=tuple[float, Annotated[str, Meta(max_length=CLIENT_ID_MAX_LENGTH)]],
+    filters=FILTERS,
+    with_pages=True,
+)
 MAX_NOTES_LENGTH = 10_000
 
 
@@ -56,18 +67,19 @@ async def list_results(request: Request, caller: Caller) -> Response:
     sort = filters.one_of(asked.filters, "sort", Sort) or Sort.CONFIDENCE
     wanted = _filter(asked)
     run = await find_run(request, caller)
-    async with services(request).database.connection() as connection:
+    async with snapshot(services(request).database) as connection:
         total = asked.total
         if total is None:
             total = await results.count(connection, run.id, wanted)
-        page = await results.page(connection, run.id, wanted, sort, _start(asked), asked.limit + 1)
-    return pagination.reply(
-        request,
-        asked,
-        pagination.Found(page, total),
-        write_result,
-        lambda result: (result.confidence, result.document_id),
-    )
+        source = _source(connection, run.id, wanted, sort, asked.offset)
+        page = await pages.fill(source, asked.after, asked.limit)
+    return pagination.reply(request, asked, page, total)
+
+
+async def top_results(connection: Connection, run_id: RunId, limit: int) -> Page[Key]:
+    """Return the run's most confident results, as the first page of them would be."""
+    source = _source(connection, run_id, ResultFilter(), Sort.CONFIDENCE)
+    return await pages.fill(source, None, limit)
 
 
 async def get_result(request: Request, caller: Caller) -> Response:
@@ -117,14 +129,23 @@ def write_result(result: MatchResult) -> dict[str, replies.Json]:
     }
 
 
-def _start(asked: Asked[tuple[float, str]]) -> Position | int:
-    if asked.after is None:
-        return asked.offset
-    confidence, document_id = asked.after
-    return Position(confidence, DocumentId(document_id))
+def _source(
+    connection: Connection, run_id: RunId, wanted: ResultFilter, sort: Sort, offset: int = 0
+) -> Source[Key, MatchResult]:
+    async def read(after: Key | None, count: int) -> list[MatchResult]:
+        if after is None:
+            return await results.page(connection, run_id, wanted, sort, offset, count)
+        if wanted.document_id is not None:
+            # A run has one result per document, and the store finds it behind any position.
+            return []
+        confidence, document_id = after
+        position = Position(confidence, DocumentId(document_id))
+        return await results.page(connection, run_id, wanted, sort, position, count)
+
+    return Source(read, write_result, lambda result: (result.confidence, result.document_id))
 
 
-def _filter(asked: Asked[tuple[float, str]]) -> ResultFilter:
+def _filter(asked: Asked[Key]) -> ResultFilter:
     values = asked.filters
     document_id = values.get("document_id")
     return ResultFilter(

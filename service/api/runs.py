@@ -1,26 +1,25 @@
 """How does a client start a run, find it, watch how far it is, and cancel it?"""
 
-from uuid import UUID
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import conditions, filters, limits, pagination, parameters, replies
+from service.api import conditions, filters, limits, pages, pagination, parameters, replies
 from service.api.context import Caller, services
-from service.api.lookup import find_run
-from service.api.results import write_result
+from service.api.lookup import fetch_run, find_run
+from service.api.pages import Source
+from service.api.results import top_results
 from service.api.run_requests import RunRequest, resolve
+from service.api.snapshots import snapshot
 from service.api.wire import parse
 from service.domain import representation
 from service.domain.errors import AiNotConfiguredError, ConflictError
 from service.domain.identifiers import ConfigId, RunId
 from service.domain.runs import Run, RunStatus, TriggeredBy
 from service.engine.signals import LEASES, QUEUE, Signals, run_topic, workspace_topic
-from service.store import results, runs
-from service.store.results import ResultFilter, Sort
+from service.store import runs
 from service.store.runs import RunFilter
 
-RUN_LIST = pagination.Listing(key=UUID, filters=("config_id", "status", "triggered_by"))
+RUN_LIST = pagination.Listing(key=RunId, filters=("config_id", "status", "triggered_by"))
 TOP_RESULTS = 50
 # How soon it is worth asking again about a run that is alive.
 POLL_SECONDS = "1"
@@ -56,30 +55,34 @@ async def list_runs(request: Request, caller: Caller) -> Response:
         status=filters.one_of(asked.filters, "status", RunStatus),
         triggered_by=filters.one_of(asked.filters, "triggered_by", TriggeredBy),
     )
-    before = None if asked.after is None else RunId(asked.after)
-    async with services(request).database.connection() as connection:
+    async with snapshot(services(request).database) as connection:
         total = asked.total
         if total is None:
             total = await runs.count(connection, caller.workspace_id, wanted)
-        page = await runs.page(connection, caller.workspace_id, wanted, before, asked.limit + 1)
-    found = pagination.Found(page, total)
-    return pagination.reply(request, asked, found, representation.run, lambda run: run.id)
+        source = Source(
+            lambda before, count: runs.page(connection, caller.workspace_id, wanted, before, count),
+            representation.run,
+            lambda run: run.id,
+        )
+        page = await pages.fill(source, asked.after, asked.limit)
+    return pagination.reply(request, asked, page, total)
 
 
 async def get_run(request: Request, caller: Caller) -> Response:
-    """Show a run; once it has ended, with its 50 most confident results."""
+    """Show a run; once it has ended, with its 50 most confident results.
+
+    They are fewer where they would be too large for a page. What is shown is as old as the ETag.
+    """
     parameters.query(request, ())
-    run = await find_run(request, caller)
-    etag = _tag(run)
-    if conditions.is_known(request, etag):
-        return _not_modified(run, etag)
-    value: dict[str, replies.Json] = dict(representation.run(run))
-    if run.status.is_terminal:
-        async with services(request).database.connection() as connection:
-            top = await results.page(
-                connection, run.id, ResultFilter(), Sort.CONFIDENCE, None, TOP_RESULTS
-            )
-        value["results"] = [write_result(result) for result in top]
+    async with snapshot(services(request).database) as connection:
+        run = await fetch_run(connection, request, caller)
+        etag = _tag(run)
+        if conditions.is_known(request, etag):
+            return _not_modified(run, etag)
+        value: dict[str, replies.Json] = dict(representation.run(run))
+        if run.status.is_terminal:
+            top = await top_results(connection, run.id, TOP_RESULTS)
+            value["results"] = top.items
     return replies.reply(value, headers=_polling_headers(run, etag))
 
 

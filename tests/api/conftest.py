@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from service.api import routes
+from service.api import pages, routes
 from service.api.context import Services
 from service.api.limits import Limits
 from service.api.routes import Endpoint
@@ -121,6 +121,20 @@ async def insert_reference_data(
         list(columns),
     )
     return reference_data_id
+
+
+async def page_sizes(api: Api, url: str) -> list[int]:
+    """Walk a list along its links; return how many items each page had."""
+    sizes = []
+    following: str | None = url
+    while following is not None:
+        reply = await api.client.get(following)
+        assert reply.status_code == 200, reply.text
+        assert len(reply.content) < pages.PAGE_BYTES + 10_000
+        sizes.append(len(reply.json()["data"]))
+        following = reply.links["next"]["url"] if "next" in reply.links else None
+        assert reply.json()["pagination"]["has_more"] == (following is not None)
+    return sizes
 
 
 @dataclass(frozen=True, slots=True)

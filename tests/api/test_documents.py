@@ -1,12 +1,14 @@
 """Can a client bring documents in, bring them again, and find them?"""
 
+import base64
 import json
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.api.conftest import LIMITS, Api
+from service.api import pages
+from tests.api.conftest import LIMITS, Api, page_sizes
 
 URL = "/v1/documents"
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -118,6 +120,31 @@ async def test_documents_are_listed_by_id_in_code_point_order(api: Api) -> None:
         "has_more": False,
         "next_cursor": None,
     }
+
+
+async def test_a_page_of_large_documents_ends_early(api: Api) -> None:
+    async with api.database.connection() as connection:
+        await connection.execute(
+            """
+            INSERT INTO documents (workspace_id, collection, id, fields)
+            SELECT $1, 'default', place::text, jsonb_build_object('text', repeat('x', $2))
+            FROM generate_series(1, 8) AS place
+            """,
+            api.workspace_id,
+            pages.PAGE_BYTES // 3,
+        )
+
+    assert await page_sizes(api, f"{URL}?limit=500") == [2, 2, 2, 2]
+
+
+async def test_a_cursor_holds_an_id_that_a_document_can_have(api: Api) -> None:
+    await post(api, {"id": "a", "fields": {}}, {"id": "b", "fields": {}})
+    page = (await api.client.get(URL, params={"limit": 1})).json()["pagination"]
+    told = base64.urlsafe_b64decode(page["next_cursor"] + "==")
+    for wrong in (rb"\ud800", b"x" * 201, rb"\u0000"):
+        cursor = base64.urlsafe_b64encode(told.replace(b'"a"', b'"%s"' % wrong)).decode()
+        reply = await api.client.get(URL, params={"cursor": cursor.rstrip("=")})
+        assert (reply.status_code, reply.json()["errors"][0]["pointer"]) == (400, "cursor")
 
 
 @pytest.mark.parametrize("document_id", ["a/b", "a b", "ü?#%", "x" * 200])

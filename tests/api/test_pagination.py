@@ -2,7 +2,8 @@
 
 import base64
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import pagination
+from service.api import pages, pagination
 from service.api.limits import MAX_PROBLEMS
-from service.api.pagination import Asked, Found, Listing
+from service.api.pages import Source
+from service.api.pagination import Asked, Listing
+from service.api.replies import Json
 from service.api.wire import MAX_SUGGESTIONS
 from service.domain.errors import InvalidInputError
 
@@ -37,17 +40,23 @@ def request_for(query: str, path: str = "/v1/things") -> Request:
     )
 
 
-def find(asked: Asked[Key]) -> Found[Key]:
-    """What a store would answer over ITEMS."""
-    later = [item for item in ITEMS if asked.after is None or item[0] < asked.after[0]]
-    total = len(ITEMS) if asked.total is None else asked.total
-    return Found(later[asked.offset :][: asked.limit + 1], total)
+def stored(asked: Asked[Key], written: Callable[[Key], Json]) -> Source[Key, Key]:
+    """What a store has: ITEMS."""
+
+    async def read(after: Key | None, count: int) -> list[Key]:
+        later = [item for item in ITEMS if after is None or item[0] < after[0]]
+        return later[asked.offset if after is None else 0 :][:count]
+
+    return Source(read, written, lambda item: item)
 
 
-def answer(query: str) -> Response:
+async def answer(
+    query: str, total: int = len(ITEMS), written: Callable[[Key], Json] = itemgetter(1)
+) -> Response:
     request = request_for(query)
     asked = pagination.read(request, LISTING)
-    return pagination.reply(request, asked, find(asked), lambda item: item[1], lambda item: item)
+    page = await pages.fill(stored(asked, written), asked.after, asked.limit)
+    return pagination.reply(request, asked, page, total if asked.total is None else asked.total)
 
 
 def body_of(response: Response) -> Any:
@@ -65,27 +74,27 @@ def next_query(response: Response) -> str | None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
 @pytest.mark.parametrize("start", ["status=done", "status=done&page=1"])
-def test_a_walk_along_the_links_sees_each_item_once(start: str, limit: int) -> None:
+async def test_a_walk_along_the_links_sees_each_item_once(start: str, limit: int) -> None:
     seen: list[str] = []
     query: str | None = f"{start}&limit={limit}"
     while query:
-        response = answer(query)
+        response = await answer(query)
         assert body_of(response)["pagination"]["total"] == 7
         seen += body_of(response)["data"]
         query = next_query(response)
     assert seen == [name for _, name in ITEMS]
 
 
-def test_the_first_page_says_how_to_go_on() -> None:
-    first = body_of(answer(""))["pagination"]
+async def test_the_first_page_says_how_to_go_on() -> None:
+    first = body_of(await answer(""))["pagination"]
     assert (first["total"], first["limit"], first["has_more"]) == (7, 3, True)
     assert "page" not in first
-    second = body_of(answer(f"cursor={first['next_cursor']}"))
+    second = body_of(await answer(f"cursor={first['next_cursor']}"))
     assert second["data"] == ["row 3", "row 4", "row 5"]
 
 
-def test_the_last_page_says_that_it_is_the_last() -> None:
-    last = answer("page=3&limit=3")
+async def test_the_last_page_says_that_it_is_the_last() -> None:
+    last = await answer("page=3&limit=3")
     assert body_of(last) == {
         "data": ["row 6"],
         "pagination": {
@@ -99,17 +108,54 @@ def test_the_last_page_says_that_it_is_the_last() -> None:
     assert "link" not in last.headers
 
 
-def test_a_page_beyond_the_end_is_empty() -> None:
-    assert body_of(answer("page=9"))["data"] == []
+async def test_a_page_beyond_the_end_is_empty() -> None:
+    assert body_of(await answer("page=9"))["data"] == []
 
 
-def test_the_total_is_that_of_the_first_page() -> None:
-    request = request_for("")
-    asked = pagination.read(request, LISTING)
-    found = replace(find(asked), total=123)
-    reply = pagination.reply(request, asked, found, lambda item: item[1], lambda item: item)
+async def test_the_total_is_that_of_the_first_page() -> None:
+    reply = await answer("", total=123)
     cursor = body_of(reply)["pagination"]["next_cursor"]
     assert pagination.read(request_for(f"cursor={cursor}"), LISTING).total == 123
+
+
+@pytest.mark.parametrize("start", ["limit=4", "limit=4&page=1"])
+async def test_a_page_ends_where_its_bytes_would_be_too_many(start: str) -> None:
+    def large(item: Key) -> Json:
+        return item[1] * (pages.PAGE_BYTES // 16)
+
+    seen = []
+    query: str | None = start
+    while query:
+        response = await answer(query, written=large)
+        body = body_of(response)
+        assert len(body["data"]) == (1 if "row 6" in body["data"][0] else 3)
+        assert len(bytes(response.body)) < pages.PAGE_BYTES + 1000
+        assert body["pagination"]["has_more"] == (body["pagination"]["next_cursor"] is not None)
+        seen += [each[:5] for each in body["data"]]
+        query = next_query(response)
+    assert seen == [name for _, name in ITEMS]
+
+
+async def test_an_item_larger_than_a_page_comes_alone() -> None:
+    response = await answer("", written=lambda item: item[1] * pages.PAGE_BYTES)
+    assert [each[:5] for each in body_of(response)["data"]] == ["row 0"]
+    assert body_of(response)["pagination"]["has_more"] is True
+
+
+@pytest.mark.parametrize("size", [10, pages.PAGE_BYTES // 8, 2 * pages.PAGE_BYTES])
+async def test_little_more_is_read_than_a_page_holds(size: int) -> None:
+    batches = []
+
+    async def read(after: int | None, count: int) -> range:
+        batches.append(count)
+        start = 0 if after is None else after + 1
+        return range(start, start + count)
+
+    page = await pages.fill(Source(read, lambda _: "x" * size, lambda item: item), None, 500)
+
+    assert max(batches) <= pages.BATCH_ITEMS
+    assert sum(batches) <= 2 * len(page.items) + 1
+    assert page.next_after == len(page.items) - 1
 
 
 REFUSED = [
@@ -146,7 +192,7 @@ def test_an_unknown_parameter_is_told_the_nearest() -> None:
         pagination.read(request_for("xyz=1"), Listing(key=str))
 
 
-def test_a_query_of_thousands_of_names_gets_a_short_answer() -> None:
+async def test_a_query_of_thousands_of_names_gets_a_short_answer() -> None:
     with pytest.raises(InvalidInputError) as caught:
         pagination.read(request_for("&".join(["a"] * 30_000)), LISTING)
     problems = caught.value.problems
@@ -196,8 +242,8 @@ def test_no_cursor_does_more_than_be_refused(cursor: str) -> None:
         pagination.read(request_for(f"cursor={cursor.encode('utf-8', 'replace').hex()}"), LISTING)
 
 
-def test_a_cursor_is_for_the_list_and_the_filters_it_was_made_for() -> None:
-    cursor = body_of(answer("status=done"))["pagination"]["next_cursor"]
+async def test_a_cursor_is_for_the_list_and_the_filters_it_was_made_for() -> None:
+    cursor = body_of(await answer("status=done"))["pagination"]["next_cursor"]
     assert pagination.read(request_for(f"status=done&cursor={cursor}&limit=1"), LISTING).after
     for request in (
         request_for(f"cursor={cursor}"),

@@ -1,7 +1,9 @@
 """Can a client upload reference data, find it again, and read what is wrong with a bad file?"""
 
+import base64
 import csv
 import io
+import json
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -10,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import Api
+from service.api import pages
+from service.domain.identifiers import ReferenceDataId
+from tests.api.conftest import Api, insert_reference_data, page_sizes
 
 URL = "/v1/reference-data"
 # Beyond this size a child process reads the upload.
@@ -105,6 +109,55 @@ async def test_rows_are_walked_by_cursor_to_the_end(api: Api) -> None:
     assert [row["n"] for row in third["data"]] == [str(number) for number in range(200, 250)]
     assert (await api.client.get(path, params={"limit": 501})).status_code == 400
     assert (await api.client.get(path, params={"version": 2})).status_code == 404
+
+
+def forged(cursor: str, key: Any) -> str:
+    """The cursor with another key in it."""
+    fingerprint, total, _ = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+    told = json.dumps([fingerprint, total, key]).encode()
+    return base64.urlsafe_b64encode(told).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "key", [[99999999999, 1], [0, 1], [1, -(10**22)], [1, -1], [1, 2**63 - 1], [1, 10**30]]
+)
+async def test_a_forged_cursor_of_rows_is_refused(api: Api, key: list[int]) -> None:
+    identifier = (await upload(api, b"a\n1\n2\n")).json()["id"]
+    path = f"{URL}/{identifier}/rows"
+    page = (await api.client.get(path, params={"limit": 1})).json()["pagination"]
+
+    reply = await api.client.get(path, params={"cursor": forged(page["next_cursor"], key)})
+
+    assert (reply.status_code, reply.json()["errors"][0]["pointer"]) == (400, "cursor")
+    beyond = await api.client.get(
+        path, params={"cursor": forged(page["next_cursor"], [1, 2**63 - 2])}
+    )
+    assert beyond.json()["data"] == []
+
+
+async def test_a_page_of_large_rows_ends_early(api: Api) -> None:
+    identifier = await insert_rows(api, pages.PAGE_BYTES // 4, count=10)
+
+    sizes = await page_sizes(api, f"{URL}/{identifier}/rows")
+
+    assert sizes == [3, 3, 3, 1]
+
+
+async def insert_rows(api: Api, size: int, count: int) -> ReferenceDataId:
+    async with api.database.connection() as connection:
+        identifier = await insert_reference_data(connection, api.workspace_id, ["text"])
+        await connection.execute(
+            """
+            INSERT INTO reference_rows
+            SELECT $1, 1, place, 'row_' || place, ARRAY[repeat('x', $2)]
+            FROM generate_series(0, $3 - 1) AS place
+            """,
+            identifier,
+            size,
+            count,
+        )
+        await connection.execute("UPDATE reference_versions SET row_count = $1", count)
+    return identifier
 
 
 @pytest.mark.parametrize("row_id", ["a/b", "a b", "ü?#%", "..", "x" * 200])

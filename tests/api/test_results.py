@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.api import pages
 from service.domain.identifiers import new_id
 from tests.api.live import Live, running
 from tests.api.test_run_polling import walk
@@ -239,6 +240,22 @@ async def test_a_cursor_keeps_to_its_sort_and_filters(live: Live) -> None:
         assert reply.json()["errors"][0]["code"] == "invalid_cursor"
     both = {"sort": "document", "cursor": cursor, "page": 2}
     assert (await live.client.get(run["links"]["results"], params=both)).status_code == 400
+
+
+async def test_a_page_of_large_results_ends_early(live: Live) -> None:
+    run = await live.completed()
+    async with live.world.database.connection() as connection:
+        await connection.execute(
+            "UPDATE results SET evidence = json_build_object('x', repeat('x', $1))",
+            pages.PAGE_BYTES // 5,
+        )
+    for sort in ("confidence", "document"):
+        found, _ = await walk(live, run["links"]["results"], sort=sort, limit=500)
+        assert [len(page) for page in found] == [4] * 5
+        assert len({result["document_id"] for page in found for result in page}) == 20
+    assert len((await live.get(run["links"]["self"]))["results"]) == 4
+    numbered = await live.client.get(run["links"]["results"], params={"page": 1})
+    assert "cursor=" in numbered.links["next"]["url"]
 
 
 async def test_a_deleted_document_has_a_result_that_says_so(live: Live) -> None:

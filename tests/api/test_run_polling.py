@@ -1,5 +1,6 @@
 """Does polling agree with the events, cost little, and find every run of a list?"""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,26 @@ async def test_a_review_changes_the_tag_of_the_run(live: Live) -> None:
     after = await poll(live, run["links"]["self"], before.headers["etag"])
     assert after.status_code == 200
     assert after.json()["results"][0]["status"] == "approved"
+
+
+async def test_a_run_is_shown_with_results_as_old_as_its_tag(live: Live) -> None:
+    run = await live.completed()
+    path = run["links"]["self"]
+    before = await poll(live, path)
+    async with asyncio.TaskGroup() as tasks, live.world.database.transaction() as connection:
+        await connection.execute("LOCK TABLE results IN ACCESS EXCLUSIVE MODE")
+        reading = tasks.create_task(poll(live, path))
+        await until_someone_waits(live)
+        await connection.execute("UPDATE results SET status = 'approved'")
+        await connection.execute("UPDATE runs SET event_seq = event_seq + 1")
+    assert reading.result().headers["etag"] == before.headers["etag"]
+    assert reading.result().json() == before.json()
+
+
+async def until_someone_waits(live: Live) -> None:
+    async with asyncio.timeout(10), live.world.database.connection() as connection:
+        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await connection.execute("SELECT pg_sleep(0.01)")
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 500])
