@@ -13,7 +13,7 @@ import pytest
 
 from tests.service_process import ServiceProcess, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 ROWS = 2_000
 DOCUMENTS = 4_000

@@ -17,7 +17,7 @@ from tests.data import tasks
 from tests.data.tasks import Task
 from tests.service_process import ServiceProcess, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 COUNTERS = ("status", "rows_total", "rows_processed", "rows_matched", "avg_confidence")
 

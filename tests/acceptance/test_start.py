@@ -66,7 +66,7 @@ def test_the_front_page_needs_no_key_and_runs_no_script(shared: ServiceProcess) 
 
 
 def test_a_foreign_host_name_is_refused_as_a_problem(shared: ServiceProcess) -> None:
-    reply = httpx2.get(f"{shared.url}/healthz", headers={"Host": "rebound.example"})
+    reply = httpx2.get(f"{shared.url}/v1/matching/runs", headers={"Host": "rebound.example"})
     assert reply.status_code == 400
     assert reply.json()["code"] == "validation_error"
     assert "MATCHSTREAM_ALLOWED_HOSTS" in reply.json()["detail"]
