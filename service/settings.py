@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -13,6 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.domain.errors import StartupError
+from service.domain.names import nearest
 
 PREFIX = "MATCHSTREAM_"
 # Read by the test suite, not by the service.
@@ -141,8 +141,8 @@ def database_place(url: str, *, with_name: bool = False) -> str:
 
 
 def _warning(name: str, known: list[str]) -> str:
-    nearest = get_close_matches(name, known, n=1)
-    hint = f": did you mean {nearest[0]}?" if nearest else "."
+    near = nearest(name, known)
+    hint = f": did you mean {near}?" if near else "."
     return f"{name} is no setting and has no effect{hint}"
 
 

@@ -15,7 +15,6 @@ from service.api.wire import (
     invalid,
     listed,
     misplaced,
-    nearest,
     parse,
     shown,
 )
@@ -34,6 +33,7 @@ from service.domain.configs import (
 )
 from service.domain.errors import Problem
 from service.domain.identifiers import ReferenceDataId
+from service.domain.names import nearest
 from service.domain.reference import Column
 from service.domain.representation import Json
 

@@ -1,7 +1,5 @@
 """How does JSON become typed values, and what is said when it does not fit?"""
 
-import difflib
-import heapq
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -13,6 +11,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from service.api.limits import MAX_PROBLEMS, pointer_to
 from service.domain.errors import InvalidInputError, Problem
+from service.domain.names import nearest
 from service.domain.representation import Json
 
 # More than these are no help to anyone.
@@ -20,13 +19,8 @@ MAX_UNKNOWN_KEYS = 20
 MAX_LISTED = 30
 _LONGEST_NAME_SHOWN = 80
 
-# Comparing two names costs up to the cube of their length, and a client may bring both: so many
-# problems of a request come with a suggestion, out of so many names, none longer than this.
+# Looking for the nearest name costs time: so many problems of a request come with a suggestion.
 MAX_SUGGESTIONS = 3
-MAX_COMPARED = 50
-_LONGEST_NAME_COMPARED = 60
-# How alike a suggestion is at least: 2 * (characters in common) / (characters in all).
-_LEAST_ALIKE = 0.6
 
 _UNKNOWN_KEYS = "unknown_keys"
 _DIFFERENT_PLACE = "at"
@@ -112,24 +106,6 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     if near is not None:
         return f"Did you mean `{near}`?"
     return f"Known are {listed(known)}." if known else "No key is known here."
-
-
-def nearest(name: str, known: Collection[str]) -> str | None:
-    """Return the known name that is most like this one, None where none is near.
-
-    Of many known names only the MAX_COMPARED nearest in length are looked at.
-    """
-    length = len(name)
-    if length > _LONGEST_NAME_COMPARED:
-        return None
-    similar = [
-        each
-        for each in known
-        if len(each) <= _LONGEST_NAME_COMPARED
-        and 2 * min(len(each), length) >= _LEAST_ALIKE * (len(each) + length)
-    ]
-    compared = heapq.nsmallest(MAX_COMPARED, similar, key=lambda each: abs(len(each) - length))
-    return next(iter(difflib.get_close_matches(name, compared, 1, _LEAST_ALIKE)), None)
 
 
 def listed(names: Collection[str]) -> str:

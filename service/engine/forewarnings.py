@@ -1,13 +1,10 @@
 """What looks wrong with a run before it begins, although it can be carried out?"""
 
-import difflib
-
 from service.domain.configs import MatchingRules
+from service.domain.names import nearest
 from service.domain.runs import Run, RunWarning
 from service.store import run_documents
 from service.store.database import Connection
-
-_LONGEST_NAME_COMPARED = 80
 
 
 async def foresee(
@@ -25,6 +22,5 @@ async def foresee(
 
 
 def _suggest(name: str, known: list[str]) -> str:
-    short = [each for each in known if len(each) <= _LONGEST_NAME_COMPARED]
-    near = difflib.get_close_matches(name[:_LONGEST_NAME_COMPARED], short, n=1)
-    return f"{name} (did you mean {near[0]}?)" if near else name
+    near = nearest(name, known)
+    return name if near is None else f"{name} (did you mean {near}?)"

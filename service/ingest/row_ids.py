@@ -1,9 +1,9 @@
 """Which id does a row of an upload carry, and may it?"""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from service.domain.identifiers import CLIENT_ID_MAX_LENGTH
+from service.domain.names import nearest
 from service.ingest.problems import Problems
 from service.ingest.tables import TableBlock
 
@@ -20,8 +20,8 @@ def locate(columns: Sequence[str], name: str | None, option: str, problems: Prob
         return None
     if name in columns:
         return columns.index(name)
-    nearest = get_close_matches(name, columns, n=1)
-    question = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    near = nearest(name, columns)
+    question = f" Did you mean {near!r}?" if near is not None else ""
     listed = ", ".join(repr(column) for column in columns[:_LISTED_COLUMNS])
     message = f"There is no column {name!r} for {option}.{question} The columns are {listed}."
     raise problems.stop("unknown_column", message, pointer=f"/{option}")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from service.api import config_body, mapping_body, wire
+from service.domain import names
 from service.domain.configs import FuzzyMapping
 from service.domain.errors import InvalidInputError, Problem
 from service.domain.identifiers import new_id
@@ -254,24 +255,7 @@ def test_many_wrong_targets_of_many_columns_are_answered_in_little_work(
         assert "… and 970 more" in problems[0].message
         assert sum(len(problem.message) for problem in problems) < 20_000
     # Twice: SequenceMatcher takes a first text when it is made.
-    assert compared <= 2 * wire.MAX_SUGGESTIONS * (wire.MAX_COMPARED + 1)
-
-
-@pytest.mark.parametrize(
-    ("name", "known", "near"),
-    [
-        ("vendr", ["number", "vendor", "total"], "vendor"),
-        ("ab", ["abcdefgh"], None),
-        ("x" * 61, ["x" * 60], None),
-        ("x" * 59, ["x" * 60], "x" * 60),
-        # Those of a like length are looked at first, whatever stands before them.
-        ("vendr", [f"vendor{place:03}" for place in range(100)] + ["vendor"], "vendor"),
-    ],
-)
-def test_the_nearest_name_is_one_of_like_length(
-    name: str, known: list[str], near: str | None
-) -> None:
-    assert wire.nearest(name, known) == near
+    assert compared <= 2 * wire.MAX_SUGGESTIONS * (names.MAX_COMPARED + 1)
 
 
 @pytest.mark.parametrize("depth", [50, 250, 900])
