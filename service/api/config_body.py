@@ -96,7 +96,7 @@ class ConfigBody(WireModel):
         if self.review_threshold is not None and self.review_threshold > self.threshold:
             message = (
                 f"`review_threshold` ({self.review_threshold:g}) must not be above "
-                f"`threshold` ({self.threshold:g})."
+                f"`threshold` ({self.threshold:g}): set both."
             )
             raise misplaced("thresholds_crossed", message, "review_threshold")
         return self

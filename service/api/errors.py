@@ -36,7 +36,7 @@ class Failure:
 FAILURES: dict[str, Failure] = {
     "validation_error": Failure(400, "The request is not valid"),
     "unauthorized": Failure(
-        401, "An API key is needed", {"WWW-Authenticate": 'Bearer realm="matchstream"'}
+        401, "A valid API key is needed", {"WWW-Authenticate": 'Bearer realm="matchstream"'}
     ),
     "insufficient_scope": Failure(403, "The API key lacks a scope"),
     "not_found": Failure(404, "Not found"),

@@ -114,6 +114,11 @@ class _Parts:
         if self._name == FILE:
             self.has_file = True
             self.form.filename = _text(options.get(b"filename", b""), "the name of the file")
+            if not self.form.filename:
+                message = (
+                    f"The part `{FILE}` is no file; curl sends one with `-F {FILE}=@rows.csv`."
+                )
+                raise invalid((Problem("no_file", message, f"/{FILE}"),))
             kind = self._headers.get(b"content-type", b"").split(b";")[0].strip()
             self.form.file_type = kind.decode("latin-1").lower()
 

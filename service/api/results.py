@@ -84,8 +84,8 @@ async def top_results(connection: Connection, run_id: RunId, limit: int) -> Page
 
 async def get_result(request: Request, caller: Caller) -> Response:
     """Show one result."""
-    parameters.query(request, ())
     result = await _find_result(request, await find_run(request, caller))
+    parameters.query(request, ())
     etag = conditions.version_tag(result.version)
     if conditions.is_known(request, etag):
         return replies.not_modified(etag)

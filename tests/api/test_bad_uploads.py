@@ -116,11 +116,20 @@ async def test_a_bad_form_is_explained(api: Api, fields: dict[str, str], detail:
     assert reply.json()["detail"].startswith(detail)
 
 
+async def test_a_file_named_without_being_sent_is_told_from_an_empty_one(api: Api) -> None:
+    reply = await api.client.post(URL, data={"name": "Orders"}, files={"file": (None, "a.csv")})
+
+    assert reply.status_code == 400
+    assert reply.json()["detail"] == (
+        "The part `file` is no file; curl sends one with `-F file=@rows.csv`."
+    )
+
+
 BROKEN_FORMS = {
     "no boundary": ("multipart/form-data", b"", "its Content-Type has no boundary."),
     "cut off": (
         "multipart/form-data; boundary=b",
-        b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\na\r\n1\r\n',
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\na\r\n1\r\n',
         "it ends before its last boundary.",
     ),
     "no form": ("multipart/form-data; boundary=b", b"a\n1\n", "its parts are not well formed."),

@@ -65,7 +65,7 @@ REFUSED_CHANGES: list[tuple[dict[str, Any], str, str, str]] = [
         {"threshold": 0.5, "review_threshold": 0.6},
         "/review_threshold",
         "thresholds_crossed",
-        "must not be above `threshold` (0.5)",
+        "must not be above `threshold` (0.5): set both.",
     ),
     ({"missing": "skip"}, "/missing", "invalid_value", "'ignore' or 'zero'"),
     ({"missing": "zeros"}, "/missing", "invalid_value", "Did you mean `zero`?"),
