@@ -1,11 +1,8 @@
-"""How fast is the service around the matching: its start, a small run, its loop, its watchers?"""
+"""How fast is the service around the matching: a small run, its loop, its watchers?"""
 
 import asyncio
 import csv
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -29,12 +26,10 @@ from service.settings import Settings
 from tests import sse
 from tests.data.tasks import INVOICE_MAPPINGS, Task, generate_invoices
 from tests.seeding import World, add_config, add_documents, add_reference, add_workspace
-from tests.service_process import ServiceProcess, running, spawned
+from tests.service_process import ServiceProcess, running
 
 RUNS = 20
 READERS = 50
-STARTS = 3
-START_SECONDS = 30.0
 LOAD_ROWS, LOAD_DOCUMENTS = 2_000, 20_000
 PROBE_SECONDS = 0.005
 IDLE_SECONDS = 3.0
@@ -46,8 +41,7 @@ def main() -> None:
     # Lines of the service that runs in this process would stand in the middle of a table.
     logs.configure("warning")
     with tempfile.TemporaryDirectory() as folder:
-        console.print(measure_start(Path(folder) / "start"))
-        with running(Path(folder) / "start", "demo") as service:
+        with running(Path(folder) / "data", "demo") as service:
             service.wait_for("Ctrl-C")
             console.print(asyncio.run(measure_runs(service)))
             console.print(asyncio.run(measure_readers(service)))
@@ -60,41 +54,6 @@ def titled(title: str, *headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, justify="right")
     return table
-
-
-def measure_start(data_dir: Path) -> Table:
-    """Time the command behind `make run` until it answers that it is ready."""
-    table = titled("Start to the first answered request", "case", "seconds", "÷ import alone")
-    imports = [sys.executable, "-c", "import service.__main__"]
-    began = time.perf_counter()
-    for _ in range(STARTS):
-        subprocess.run(imports, check=True)
-    baseline = (time.perf_counter() - began) / STARTS
-    table.add_row("import alone", f"{baseline:.2f}", "1.0x")
-    cold = seconds_to_ready(data_dir)
-    table.add_row("cold: no data directory", f"{cold:.2f}", f"{cold / baseline:.1f}x")
-    warm = statistics.median(seconds_to_ready(data_dir) for _ in range(STARTS))
-    table.add_row("warm: same data", f"{warm:.2f}", f"{warm / baseline:.1f}x")
-    return table
-
-
-def seconds_to_ready(data_dir: Path) -> float:
-    """Start the service with its sample; ask until it is ready."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
-    began = time.perf_counter()
-    with spawned(data_dir, "demo", {"MATCHSTREAM_PORT": str(port)}) as service:
-        url = f"http://127.0.0.1:{port}/readyz"
-        while time.perf_counter() - began < START_SECONDS:
-            try:
-                if httpx2.get(url, trust_env=False).status_code == 200:
-                    break
-            except httpx2.TransportError:
-                time.sleep(PROBE_SECONDS)
-        seconds = time.perf_counter() - began
-        service.wait_for("Ctrl-C")
-        service.stop()
-    return seconds
 
 
 async def measure_runs(service: ServiceProcess) -> Table:
