@@ -58,8 +58,8 @@ class PostgresServer:
         """Run the coroutine beside the server, to its end."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(STATEMENT_SECONDS)
 
-    def execute(self, statement: str) -> None:
-        """Run one statement on the server's own database."""
+    def begin(self, statement: str) -> Future[None]:
+        """Begin one statement on the server's own database; the future is of its end."""
 
         async def work() -> None:
             connection = await asyncpg.connect(self.url)
@@ -68,7 +68,11 @@ class PostgresServer:
             finally:
                 await connection.close()
 
-        self.run(work())
+        return asyncio.run_coroutine_threadsafe(work(), self._loop)
+
+    def execute(self, statement: str) -> None:
+        """Run one statement on the server's own database, to its end."""
+        self.begin(statement).result(STATEMENT_SECONDS)
 
     def url_of(self, database: str) -> str:
         """Return the URL of another database on the same server."""
@@ -99,11 +103,46 @@ def template_database(postgres: PostgresServer) -> Iterator[str]:
         postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+class Clones:
+    """Databases cloned from the template; the next one is made while a test runs on the last."""
+
+    def __init__(self, postgres: PostgresServer, template: str) -> None:
+        """Begin the first clone."""
+        self._postgres = postgres
+        self._template = template
+        self._next = self._begin()
+
+    def take(self) -> str:
+        """Return the name of a clone that nobody has used."""
+        name, made = self._next
+        made.result(STATEMENT_SECONDS)
+        self._next = self._begin()
+        return name
+
+    def close(self) -> None:
+        """Drop the clone that nobody took."""
+        name, made = self._next
+        made.result(STATEMENT_SECONDS)
+        self._postgres.execute(f"DROP DATABASE {name}")
+
+    def _begin(self) -> tuple[str, Future[None]]:
+        name = f"test_{uuid4().hex}"
+        statement = f"CREATE DATABASE {name} TEMPLATE {self._template}"
+        return name, self._postgres.begin(statement)
+
+
+@pytest.fixture(scope="session")
+def clones(postgres: PostgresServer, template_database: str) -> Iterator[Clones]:
+    """The session's clones."""
+    made = Clones(postgres, template_database)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def database_url(postgres: PostgresServer, template_database: str) -> Iterator[str]:
+def database_url(postgres: PostgresServer, clones: Clones) -> Iterator[str]:
     """The URL of a database of the test's own, migrated and empty."""
-    name = f"test_{uuid4().hex}"
-    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    name = clones.take()
     yield postgres.url_of(name)
     postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
