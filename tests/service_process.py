@@ -1,6 +1,7 @@
 """How does a test run the real service? As a process of its own, as a user would."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -177,6 +178,12 @@ def is_running(pid: int) -> bool:
 def wait_until_gone(pids: set[int], seconds: float = STOP_SECONDS) -> set[int]:
     """Wait for processes that are no children of ours; return those that stayed."""
     deadline = time.monotonic() + seconds
-    while (left := {pid for pid in pids if is_running(pid)}) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return left
+    for pid in pids:
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        # A process handle becomes readable when its process has ended.
+        select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+        os.close(handle)
+    return {pid for pid in pids if is_running(pid)}

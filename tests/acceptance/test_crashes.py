@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,49 +108,47 @@ def check_whole(client: httpx2.Client, run: Any) -> None:
     assert done == sorted(done)
 
 
-def test_a_run_survives_kill_9_of_the_service(tmp_path: Path, client_of: Any) -> None:
+@contextmanager
+def run_under_way(tmp_path: Path, client_of: Any) -> Iterator[tuple[ServiceProcess, Any]]:
+    """A service in the middle of a run."""
     with running(tmp_path / "data") as service:
         client = client_of(service)
         run = start_run(client)
         wait_for_documents(client, run, least=200)
+        yield service, run
+
+
+def check_completed(service: ServiceProcess, client_of: Any, run: Any) -> None:
+    client = client_of(service)
+    ended = wait_until_ended(client, run)
+    assert ended["status"] == "completed"
+    check_whole(client, ended)
+
+
+def test_a_run_survives_kill_9_of_the_service(tmp_path: Path, client_of: Any) -> None:
+    with run_under_way(tmp_path, client_of) as (service, run):
         service.process.send_signal(signal.SIGKILL)
         service.process.wait()
-    with running(tmp_path / "data") as service:
-        client = client_of(service)
-        ended = wait_until_ended(client, run)
-        assert ended["status"] == "completed"
-        check_whole(client, ended)
+    with running(tmp_path / "data") as heir:
+        check_completed(heir, client_of, run)
 
 
 def test_a_run_survives_the_death_of_its_pool_processes(tmp_path: Path, client_of: Any) -> None:
-    with running(tmp_path / "data") as service:
-        client = client_of(service)
-        run = start_run(client)
-        wait_for_documents(client, run, least=200)
+    with run_under_way(tmp_path, client_of) as (service, run):
         for pid in pool_processes(service):
             os.kill(pid, signal.SIGKILL)
-        ended = wait_until_ended(client, run)
-        assert ended["status"] == "completed"
-        check_whole(client, ended)
+        check_completed(service, client_of, run)
 
 
 def test_a_run_goes_on_after_the_service_was_stopped(tmp_path: Path, client_of: Any) -> None:
-    with running(tmp_path / "data") as service:
-        client = client_of(service)
-        run = start_run(client)
-        wait_for_documents(client, run, least=200)
+    with run_under_way(tmp_path, client_of) as (service, run):
         assert service.stop(signal.SIGTERM) == 0
-    with running(tmp_path / "data") as service:
-        client = client_of(service)
-        assert wait_until_ended(client, run)["status"] == "completed"
-        check_whole(client, client.get(run["links"]["self"]).json())
+    with running(tmp_path / "data") as heir:
+        check_completed(heir, client_of, run)
 
 
 def test_a_run_survives_kill_9_of_postgres_with_the_service(tmp_path: Path, client_of: Any) -> None:
-    with running(tmp_path / "data") as service:
-        client = client_of(service)
-        run = start_run(client)
-        wait_for_documents(client, run, least=200)
+    with run_under_way(tmp_path, client_of) as (service, run):
         service.process.send_signal(signal.SIGSTOP)
         for pid in service.descendants():
             # One that ended with another is as dead as it gets.
@@ -158,11 +156,8 @@ def test_a_run_survives_kill_9_of_postgres_with_the_service(tmp_path: Path, clie
                 os.kill(pid, signal.SIGKILL)
         service.process.send_signal(signal.SIGKILL)
         service.process.wait()
-    with running(tmp_path / "data") as service:
-        client = client_of(service)
-        ended = wait_until_ended(client, run)
-        assert ended["status"] == "completed"
-        check_whole(client, ended)
+    with running(tmp_path / "data") as heir:
+        check_completed(heir, client_of, run)
 
 
 def pool_processes(service: ServiceProcess) -> list[int]:
