@@ -59,12 +59,6 @@ class NotFoundError(MatchstreamError):
     code = "not_found"
 
 
-class MethodNotAllowedError(MatchstreamError):
-    """The path exists, but not for this method."""
-
-    code = "method_not_allowed"
-
-
 class ConflictError(MatchstreamError):
     """The request is well formed, but the thing is in a state that does not allow it."""
 

@@ -6,6 +6,9 @@ from service.domain.runs import Run, RunWarning
 from service.store import run_documents
 from service.store.database import Connection
 
+# How many fields a warning names.
+MAX_NAMED = 5
+
 
 async def foresee(
     connection: Connection, run: Run, rules: MatchingRules, documents: int
@@ -18,7 +21,9 @@ async def foresee(
     if not unknown:
         return []
     known = await run_documents.some_fields(connection, run)
-    return [RunWarning("field_not_found", documents, _suggest(name, known)) for name in unknown]
+    # One warning for all of them: a run's warnings are added up by code.
+    named = "; ".join(_suggest(name, known) for name in unknown[:MAX_NAMED])
+    return [RunWarning("field_not_found", documents, named)]
 
 
 def _suggest(name: str, known: list[str]) -> str:

@@ -89,16 +89,19 @@ async def test_a_run_without_documents_completes(database: Database, tmp_path: P
     assert run.warnings == (RunWarning("no_documents", 1, "collection: default"),)
 
 
-async def test_a_field_that_no_document_has_is_named_with_the_nearest_one(
+async def test_fields_that_no_document_has_are_named_with_the_nearest_ones(
     database: Database, tmp_path: Path
 ) -> None:
-    mapping = FuzzyMapping(source="vendr", target="name", weight=1.0)
-    rules = MatchingRules(field_mappings=(mapping,))
+    mappings = (
+        FuzzyMapping(source="vendr", target="name", weight=0.5),
+        FuzzyMapping(source="zzz", target="name", weight=0.5),
+    )
+    rules = MatchingRules(field_mappings=mappings)
     world = await make_world(database, documents=3, rules=rules)
     async with running_engine(database, tmp_path) as engine:
         run = await world.wait_until_ended(await world.queue(), engine.signals)
     assert run.rows_matched == 0
-    assert run.warnings == (RunWarning("field_not_found", 3, "vendr (did you mean vendor?)"),)
+    assert run.warnings == (RunWarning("field_not_found", 3, "vendr (did you mean vendor?); zzz"),)
 
 
 async def test_documents_named_are_the_only_ones_matched(
