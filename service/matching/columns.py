@@ -21,6 +21,7 @@ from service.domain.documents import FieldValue
 from service.matching.normalize import normalize, sort_tokens, squash, squash_keeping_case
 from service.matching.parsing_dates import DateReadings, read_dates
 from service.matching.parsing_numbers import NumberStyle, bounded, infer_style, read_numbers
+from service.matching.texts import Texts
 
 MISSING = -1
 # An identifier, not a number, as in the typing of reference columns: a leading zero or more
@@ -58,12 +59,12 @@ class Values:
     for the strategies that compare by float alone.
     """
 
-    texts: NDArray[np.object_]
+    texts: NDArray[np.object_] | Texts
     numbers: NDArray[np.float64]
 
     def take(self, which: NDArray[np.integer]) -> "Values":
         """Return the values at the given places, in that order."""
-        return Values(self.texts[which], self.numbers[which])
+        return Values(self.texts.take(which), self.numbers[which])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

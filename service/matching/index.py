@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,34 +20,9 @@ from service.matching.columns import (
     needs_number,
     type_reference,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableReference:
-    """How many values of a target column a mapping could not read, and the first of them."""
-
-    target: str
-    count: int
-    sample: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReferenceColumn:
-    """A mapping's target column: typed for comparing, and as it came for the evidence.
-
-    `raw_codes` (int32 [rows]) number the distinct texts in `raw_texts`.
-    """
-
-    column: Column
-    reading: Reading
-    raw_codes: NDArray[np.int32]
-    raw_texts: Sequence[str]
-    unreadable: UnreadableReference | None
-
-    def raw_value(self, row: int) -> str | None:
-        """Return the value of a row as it came."""
-        code = self.raw_codes[row]
-        return None if code == MISSING else self.raw_texts[code]
+from service.matching.layout import lay_out
+from service.matching.reference_column import ReferenceColumn, UnreadableReference
+from service.matching.texts import Texts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,10 +30,12 @@ class ReferenceIndex:
     """Reference rows by position, with one column per mapping in mapping order.
 
     Depends on the mappings' targets, strategies and options, not on weights or thresholds.
+    `layout` holds the arrays of `layout.lay_out` by name.
     """
 
-    row_ids: Sequence[ReferenceRowId]
+    row_ids: Texts
     columns: tuple[ReferenceColumn, ...]
+    layout: Mapping[str, NDArray[Any]]
 
     @property
     def row_count(self) -> int:
@@ -73,7 +50,11 @@ class ReferenceIndex:
     def find_rows(self, row_ids: Iterable[ReferenceRowId]) -> dict[ReferenceRowId, int]:
         """Return the positions of those of the ids that exist; reads all ids once."""
         wanted = frozenset(row_ids)
-        return {row_id: row for row, row_id in enumerate(self.row_ids) if row_id in wanted}
+        return {
+            ReferenceRowId(row_id): row
+            for row, row_id in enumerate(self.row_ids)
+            if row_id in wanted
+        }
 
 
 def build(
@@ -85,23 +66,25 @@ def build(
 
     None and blank texts are missing. Raises MatchingFailedError when a target is not there.
     """
-    raw: dict[str, tuple[NDArray[np.int32], list[str]]] = {}
+    raw: dict[str, tuple[NDArray[np.int32], Texts]] = {}
     built = []
     for mapping in rules.field_mappings:
         if mapping.target not in columns:
             raise MatchingFailedError(f"The reference data has no column {mapping.target!r}.")
         if mapping.target not in raw:
             codes, texts = factorize(columns[mapping.target])
-            raw[mapping.target] = codes, cast(list[str], texts)
+            raw[mapping.target] = codes, Texts.of(cast(list[str], texts))
         built.append(_build_column(mapping, *raw[mapping.target]))
-    return ReferenceIndex(row_ids, tuple(built))
+    layout = lay_out(rules.field_mappings, len(row_ids), built)
+    return ReferenceIndex(Texts.of(row_ids), tuple(built), layout)
 
 
 def _build_column(
-    mapping: FieldMapping, raw_codes: NDArray[np.int32], raw_texts: list[str]
+    mapping: FieldMapping, raw_codes: NDArray[np.int32], raw_texts: Texts
 ) -> ReferenceColumn:
-    is_present = np.array([bool(text.strip()) for text in raw_texts], dtype=np.bool_)
-    present = [text for text in raw_texts if text.strip()]
+    texts = raw_texts.tolist()
+    is_present = np.array([bool(text.strip()) for text in texts], dtype=np.bool_)
+    present = [text for text in texts if text.strip()]
     reading, values = type_reference(mapping, present)
     values, value_of_present = _merge(reading, values)
     if needs_number(mapping):
@@ -125,13 +108,12 @@ def _merge(reading: Reading, values: Values) -> tuple[Values, NDArray[np.int32]]
     if reading.kind is not Kind.TEXT:
         return values, np.arange(len(values.numbers), dtype=np.int32)
     places, texts = factorize(values.texts)
-    merged = np.empty(len(texts), dtype=object)
-    merged[:] = texts
+    merged = Texts.of(cast(list[str], texts))
     return Values(merged, np.full(len(texts), np.nan)), places
 
 
 def _report_unreadable(
-    target: str, unreadable: NDArray[np.bool_], raw_codes: NDArray[np.int32], raw_texts: list[str]
+    target: str, unreadable: NDArray[np.bool_], raw_codes: NDArray[np.int32], raw_texts: Texts
 ) -> UnreadableReference | None:
     if not unreadable.any():
         return None

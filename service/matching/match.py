@@ -38,7 +38,9 @@ def match_documents(
         pairs[0], found, top.scores[pairs], evidence, strict=True
     ):
         confidence = round(float(score), CONFIDENCE_DIGITS)
-        candidates[document].append(Candidate(index.row_ids[row], confidence, fields))
+        candidates[document].append(
+            Candidate(ReferenceRowId(index.row_ids[row]), confidence, fields)
+        )
     return [
         DocumentMatch(tuple(candidates[document]), batch.unreadable[document])
         for document in range(batch.document_count)

@@ -13,7 +13,8 @@ from service.domain.configs import (
 from service.domain.errors import MatchingFailedError
 from service.domain.identifiers import ReferenceRowId
 from service.matching.columns import MISSING
-from service.matching.index import ReferenceIndex, UnreadableReference, build
+from service.matching.index import ReferenceIndex, build
+from service.matching.reference_column import UnreadableReference
 
 NAME = FuzzyMapping(source="name", target="name", weight=0.5)
 TOTAL = NumericRangeMapping(source="total", target="total", weight=0.5)

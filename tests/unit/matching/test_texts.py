@@ -1,0 +1,31 @@
+"""Are texts held as arrays the same texts when they are asked for?"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.matching.texts import Texts
+
+ANY_TEXT = st.text(st.characters())  # lone surrogates included
+
+
+@given(st.lists(ANY_TEXT))
+def test_texts_come_back_as_they_went_in(texts: list[str]) -> None:
+    held = Texts.of(texts)
+    assert len(held) == len(texts)
+    assert list(held) == held.tolist() == texts
+    assert [held[place] for place in range(-len(texts), len(texts))] == texts * 2
+    backwards = np.arange(len(texts))[::-1]
+    assert held.take(backwards).tolist() == texts[::-1]
+
+
+def test_a_place_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(IndexError):
+        Texts.of(["Vega"])[1]
+
+
+def test_a_part_of_an_array_of_texts_is_held_in_the_same_memory() -> None:
+    held = Texts.of(["Vega", "Öresund", "", "Omni"])
+    part = Texts(held.blob, held.offsets[1:4])
+    assert part.tolist() == ["Öresund", ""]
