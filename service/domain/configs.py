@@ -22,6 +22,7 @@ class Scorer(StrEnum):
 
     TOKEN_SORT = "token_sort"
     TOKEN_SET = "token_set"
+    IDF = "idf"
     RATIO = "ratio"
     JARO_WINKLER = "jaro_winkler"
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from service.domain.configs import FieldMapping, MatchingRules
 from service.domain.results import MAX_CANDIDATES
 from service.matching.batch import DocumentBatch
-from service.matching.columns import MISSING, Column, Values
+from service.matching.columns import MISSING, Column, Reading, Values
 from service.matching.comparators import score_grid
 from service.matching.index import ReferenceIndex
 
@@ -68,7 +68,8 @@ def search(
             confidences = np.zeros((documents.stop - documents.start, rows.stop - rows.start))
             for place, mapping in enumerate(rules.field_mappings):
                 field = _part(batch.columns[place], documents)
-                scores = _score_block(mapping, field, references[place])
+                reading = index.columns[place].reading
+                scores = _score_block(mapping, reading, field, references[place])
                 confidences += batch.weights[documents, place, None] * scores
             _leave_out(confidences, excluded, documents, rows)
             for document, scored in enumerate(confidences, start=documents.start):
@@ -88,9 +89,11 @@ def _part(column: Column, stretch: slice) -> _Part:
     return _Part(column.values.take(codes), places)
 
 
-def _score_block(mapping: FieldMapping, documents: _Part, reference: _Part) -> NDArray[np.float64]:
+def _score_block(
+    mapping: FieldMapping, reading: Reading, documents: _Part, reference: _Part
+) -> NDArray[np.float64]:
     """Score [documents, rows] from the distinct values; what is missing scores 0."""
-    distinct = score_grid(mapping, documents.values, reference.values)
+    distinct = score_grid(mapping, reading, documents.values, reference.values)
     padded = np.pad(distinct, ((0, 1), (0, 1)))
     return padded[documents.places][:, reference.places]
 

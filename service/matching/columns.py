@@ -18,7 +18,14 @@ from service.domain.configs import (
     Scorer,
 )
 from service.domain.documents import FieldValue
-from service.matching.normalize import normalize, sort_tokens, squash, squash_keeping_case
+from service.matching.idf import TokenWeights, weigh_tokens
+from service.matching.normalize import (
+    distinct_tokens,
+    normalize,
+    sort_tokens,
+    squash,
+    squash_keeping_case,
+)
 from service.matching.parsing_dates import DateReadings, read_dates
 from service.matching.parsing_numbers import NumberStyle, bounded, infer_style, read_numbers
 from service.matching.texts import Texts
@@ -49,6 +56,7 @@ class Reading:
     kind: Kind
     day_first: bool = True
     number_style: NumberStyle = field(default_factory=NumberStyle)
+    token_weights: TokenWeights = field(default_factory=TokenWeights)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +120,7 @@ def type_reference(mapping: FieldMapping, texts: Sequence[str]) -> tuple[Reading
     """Type a reference column's distinct, non-blank texts and say how documents are to be read."""
     match mapping:
         case FuzzyMapping():
-            return Reading(Kind.TEXT), _type_texts(mapping, texts)
+            return _type_fuzzy(mapping, texts)
         case DateRangeMapping():
             dates = read_dates(texts)
             return _type_dates(mapping, texts, dates, day_first=mapping.day_first)
@@ -147,6 +155,13 @@ def type_documents(
 
 def _type_texts(mapping: FieldMapping, texts: Sequence[str]) -> Values:
     return Values(_comparison_texts(mapping, texts), np.full(len(texts), np.nan))
+
+
+def _type_fuzzy(mapping: FuzzyMapping, texts: Sequence[str]) -> tuple[Reading, Values]:
+    values = _type_texts(mapping, texts)
+    if mapping.scorer is not Scorer.IDF:
+        return Reading(Kind.TEXT), values
+    return Reading(Kind.TEXT, token_weights=weigh_tokens(values.texts.tolist())), values
 
 
 def _type_dates(
@@ -191,6 +206,8 @@ def _comparison_texts(mapping: FieldMapping, texts: Sequence[str]) -> NDArray[np
     match mapping:
         case FuzzyMapping(scorer=Scorer.TOKEN_SORT):
             compared[:] = [sort_tokens(normalize(text)) for text in texts]
+        case FuzzyMapping(scorer=Scorer.IDF):
+            compared[:] = [distinct_tokens(normalize(text)) for text in texts]
         case FuzzyMapping():
             compared[:] = [normalize(text) for text in texts]
         case ExactMapping(verbatim=True):

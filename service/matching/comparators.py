@@ -2,6 +2,7 @@
 
 Every score is a float64 in [0, 1]. `score_grid` compares each document value with each reference
 value, `score_pairs` the values that stand at the same place; both give the same bits for a pair.
+`reading` is the one that both sides were typed by.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from service.domain.configs import (
     NumericRangeMapping,
     Scorer,
 )
-from service.matching.columns import Values
+from service.matching import idf
+from service.matching.columns import Reading, Values
 
 Scores = NDArray[np.float64]
 
@@ -41,7 +43,9 @@ _SCORERS: dict[Scorer, tuple[Callable[..., float], float]] = {
 }
 
 
-def score_grid(mapping: FieldMapping, documents: Values, reference: Values) -> Scores:
+def score_grid(
+    mapping: FieldMapping, reading: Reading, documents: Values, reference: Values
+) -> Scores:
     """Return scores [documents, reference]."""
     match mapping:
         case ExactMapping():
@@ -54,7 +58,10 @@ def score_grid(mapping: FieldMapping, documents: Values, reference: Values) -> S
                 return equal.astype(np.float64)
             return _near_miss(equal, _text_grid(Scorer.RATIO, documents, reference))
         case FuzzyMapping():
-            similarity = _text_grid(mapping.scorer, documents, reference)
+            if mapping.scorer is Scorer.IDF:
+                similarity = idf.score_grid(reading.token_weights, *_texts(documents, reference))
+            else:
+                similarity = _text_grid(mapping.scorer, documents, reference)
             return np.where(similarity < mapping.min_score, 0.0, similarity)
         case DateRangeMapping() | NumericRangeMapping():
             return _score_window(mapping, documents.numbers[:, None], reference.numbers[None, :])
@@ -62,7 +69,9 @@ def score_grid(mapping: FieldMapping, documents: Values, reference: Values) -> S
             assert_never(mapping)
 
 
-def score_pairs(mapping: FieldMapping, documents: Values, reference: Values) -> Scores:
+def score_pairs(
+    mapping: FieldMapping, reading: Reading, documents: Values, reference: Values
+) -> Scores:
     """Return scores [pairs] of values at the same place."""
     match mapping:
         case ExactMapping():
@@ -74,7 +83,10 @@ def score_pairs(mapping: FieldMapping, documents: Values, reference: Values) -> 
                 return equal.astype(np.float64)
             return _near_miss(equal, _text_pairs(Scorer.RATIO, documents, reference))
         case FuzzyMapping():
-            similarity = _text_pairs(mapping.scorer, documents, reference)
+            if mapping.scorer is Scorer.IDF:
+                similarity = idf.score_pairs(reading.token_weights, *_texts(documents, reference))
+            else:
+                similarity = _text_pairs(mapping.scorer, documents, reference)
             return np.where(similarity < mapping.min_score, 0.0, similarity)
         case DateRangeMapping() | NumericRangeMapping():
             return _score_window(mapping, documents.numbers, reference.numbers)
@@ -85,8 +97,7 @@ def score_pairs(mapping: FieldMapping, documents: Values, reference: Values) -> 
 def _text_grid(scorer: Scorer, documents: Values, reference: Values) -> Scores:
     function, scale = _SCORERS[scorer]
     similarity: Scores = process.cdist(
-        documents.texts.tolist(),
-        reference.texts.tolist(),
+        *_texts(documents, reference),
         scorer=function,
         dtype=np.float64,
         workers=1,  # several processes share the machine
@@ -97,13 +108,16 @@ def _text_grid(scorer: Scorer, documents: Values, reference: Values) -> Scores:
 def _text_pairs(scorer: Scorer, documents: Values, reference: Values) -> Scores:
     function, scale = _SCORERS[scorer]
     similarity: Scores = process.cpdist(
-        documents.texts.tolist(),
-        reference.texts.tolist(),
+        *_texts(documents, reference),
         scorer=function,
         dtype=np.float64,
         workers=1,
     )
     return similarity if scale == 1.0 else similarity / scale
+
+
+def _texts(documents: Values, reference: Values) -> tuple[list[str], list[str]]:
+    return documents.texts.tolist(), reference.texts.tolist()
 
 
 def _shared_codes(

@@ -63,6 +63,7 @@ def _score(
     scores = np.zeros(len(document_codes))
     scores[is_there] = score_pairs(
         rules.field_mappings[place],
+        index.columns[place].reading,
         field.values.take(document_codes[is_there]),
         reference.values.take(row_codes[is_there]),
     )

@@ -48,6 +48,11 @@ def sort_tokens(normalized: str) -> str:
     return " ".join(sorted(normalized.split()))
 
 
+def distinct_tokens(normalized: str) -> str:
+    """Return each word once, in order of code points: the text that the `idf` scorer compares."""
+    return " ".join(sorted(set(normalized.split())))
+
+
 def squash(text: str) -> str:
     """Return the folded letters and digits alone; a text of signs only keeps its signs."""
     folded = _fold(text)

@@ -120,7 +120,7 @@ async def test_weights_are_written_normalised(
     assert [mapping["weight"] for mapping in made["field_mappings"]] == normalised
 
 
-@pytest.mark.parametrize("scorer", ["token_sort", "token_set", "ratio", "jaro_winkler"])
+@pytest.mark.parametrize("scorer", ["token_sort", "token_set", "idf", "ratio", "jaro_winkler"])
 async def test_each_scorer_is_taken(configs: Configs, scorer: str) -> None:
     made = await configs.make(field_mappings=[{**FUZZY, "scorer": scorer}])
     assert made["field_mappings"][0]["scorer"] == scorer

@@ -31,7 +31,7 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "near": st.booleans(),
     },
     "fuzzy": {
-        "scorer": st.sampled_from(["token_sort", "token_set", "ratio", "jaro_winkler"]),
+        "scorer": st.sampled_from(["token_sort", "token_set", "idf", "ratio", "jaro_winkler"]),
         "min_score": shares,
     },
     "date_range": {

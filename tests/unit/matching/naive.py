@@ -22,6 +22,8 @@ from service.matching.columns import text_of, type_documents, type_reference
 
 # A value as compared: its text, and its day or amount (NaN for none); None when missing.
 Typed = tuple[str, float] | None
+# The sets of words of a column's distinct texts.
+Words = list[frozenset[str]]
 
 SCORERS: dict[Scorer, Callable[[str, str], float]] = {
     Scorer.TOKEN_SORT: lambda a, b: fuzz.ratio(a, b) / 100,
@@ -64,6 +66,10 @@ def search(
 ) -> list[list[tuple[int, float]]]:
     """Return up to five (row, confidence) per document, best first."""
     rows, documents = typed
+    words = [
+        [frozenset(text.split()) for text in {value[0] for value in column if value}]
+        for column in rows
+    ]
     answer = []
     for document in range(len(documents[0])):
         fields = [column[document] for column in documents]
@@ -74,7 +80,7 @@ def search(
             for place, mapping in enumerate(rules.field_mappings):
                 field, reference = fields[place], rows[place][row]
                 if field is not None and reference is not None:
-                    total += weights[place] * _score(mapping, field, reference)
+                    total += weights[place] * _score(mapping, words[place], field, reference)
             if total > 0 and (document, row) not in exclusions:
                 found.append((row, total))
         answer.append(sorted(found, key=lambda pair: (-pair[1], pair[0]))[:5])
@@ -96,10 +102,43 @@ def _weights(rules: MatchingRules, fields: list[Typed]) -> list[float]:
     return [weight / max(present, 0.4) for weight in weights]
 
 
+def score_idf(words: Words, first: str, second: str) -> float:
+    """Return the share of both texts' weight that has a similar word on the other side.
+
+    Adds up in the same order as `service.matching.idf`, so that the bits must be equal.
+    """
+    sides = [sorted(set(text.split())) for text in (first, second)]
+    sums = [_cover(words, *sides), _cover(words, *reversed(sides))]
+    mass = sums[0][1] + sums[1][1]
+    return (sums[0][0] + sums[1][0]) / mass if mass else 0.0
+
+
+def _cover(words: Words, tokens: list[str], others: list[str]) -> tuple[float, float]:
+    covered = mass = 0.0
+    for token in tokens:
+        weight = _weigh(words, token)
+        similarities = [Indel.normalized_similarity(token, other) for other in others]
+        covered += weight * max((s for s in similarities if s >= 0.75), default=0.0)
+        mass += weight
+    return covered, mass
+
+
+def _weigh(words: Words, token: str) -> float:
+    counts = [sum(known in text for text in words) for known in {token}.union(*words)]
+    count = sum(token in text for text in words) or min(filter(None, counts), default=0)
+    return math.log(1 + len(words) / count) if count else 0.0
+
+
 def _score(
-    mapping: FieldMapping, document: tuple[str, float], reference: tuple[str, float]
+    mapping: FieldMapping,
+    words: Words,
+    document: tuple[str, float],
+    reference: tuple[str, float],
 ) -> float:
     match mapping:
+        case FuzzyMapping(scorer=Scorer.IDF):
+            similarity = score_idf(words, document[0], reference[0])
+            return similarity if similarity >= mapping.min_score else 0.0
         case FuzzyMapping():
             similarity = SCORERS[mapping.scorer](document[0], reference[0])
             return similarity if similarity >= mapping.min_score else 0.0

@@ -79,6 +79,7 @@ def test_verbatim_never_compares_by_value() -> None:
     [
         (FUZZY, "nord vega"),
         (FuzzyMapping(source="s", target="t", weight=1, scorer=Scorer.RATIO), "vega nord"),
+        (FuzzyMapping(source="s", target="t", weight=1, scorer=Scorer.IDF), "nord vega"),
         (EXACT, "veganordag"),
         (ExactMapping(source="s", target="t", weight=1, case_sensitive=True), "VegaNordAG"),
         (ExactMapping(source="s", target="t", weight=1, verbatim=True), "Vega-Nord AG"),

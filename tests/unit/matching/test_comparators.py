@@ -18,12 +18,13 @@ from service.domain.configs import (
 from service.matching.columns import type_documents, type_reference
 from service.matching.comparators import score_grid, score_pairs
 from service.matching.normalize import normalize
+from tests.unit.matching import naive
 
 
 def score(mapping: FieldMapping, document: str | float, reference: str) -> float:
     reading, references = type_reference(mapping, [reference])
     return float(
-        score_grid(mapping, type_documents(mapping, reading, [document]), references)[0, 0]
+        score_grid(mapping, reading, type_documents(mapping, reading, [document]), references)[0, 0]
     )
 
 
@@ -145,6 +146,7 @@ def test_below_min_score_counts_nothing() -> None:
 def test_scorers_are_the_named_ones_on_normalised_text(first: str, second: str) -> None:
     a, b = normalize(first), normalize(second)
     expected = {
+        Scorer.IDF: naive.score_idf([frozenset(b.split())], a, b),
         Scorer.TOKEN_SORT: fuzz.token_sort_ratio(a, b) / 100,
         Scorer.TOKEN_SET: fuzz.token_set_ratio(a, b) / 100,
         Scorer.RATIO: fuzz.ratio(a, b) / 100,
@@ -172,12 +174,12 @@ def test_grid_and_pairs_agree_and_stay_between_0_and_1(
 ) -> None:
     reading, references = type_reference(mapping, rows)
     values = type_documents(mapping, reading, documents)
-    grid = np.nan_to_num(score_grid(mapping, values, references), nan=0.0)
+    grid = np.nan_to_num(score_grid(mapping, reading, values, references), nan=0.0)
     assert grid.min() >= 0
     assert grid.max() <= 1
     for place in range(len(rows)):
         repeated = references.take(np.full(len(documents), place))
-        pairs = np.nan_to_num(score_pairs(mapping, values, repeated), nan=0.0)
+        pairs = np.nan_to_num(score_pairs(mapping, reading, values, repeated), nan=0.0)
         assert pairs.tolist() == grid[:, place].tolist()
 
 
@@ -188,5 +190,5 @@ def test_grid_and_pairs_agree_and_stay_between_0_and_1(
 def test_sides_may_change_places(mapping: FieldMapping, first: str, second: str) -> None:
     reading, references = type_reference(mapping, [first, second])
     documents = type_documents(mapping, reading, [first, second])
-    grid = np.nan_to_num(score_grid(mapping, documents, references), nan=0.0)
+    grid = np.nan_to_num(score_grid(mapping, reading, documents, references), nan=0.0)
     assert grid.tolist() == grid.T.tolist()
