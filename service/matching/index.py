@@ -22,10 +22,11 @@ from service.matching.columns import (
 )
 from service.matching.layout import lay_out
 from service.matching.reference_column import ReferenceColumn, UnreadableReference
+from service.matching.text_lookup import TextLookup
 from service.matching.texts import Texts
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ReferenceIndex:
     """Reference rows by position, with one column per mapping in mapping order.
 
@@ -33,14 +34,19 @@ class ReferenceIndex:
     `layout` holds the arrays of `layout.lay_out` by name.
     """
 
-    row_ids: Texts
+    rows: TextLookup
     columns: tuple[ReferenceColumn, ...]
     layout: Mapping[str, NDArray[Any]]
 
     @property
     def row_count(self) -> int:
         """Number of rows."""
-        return len(self.row_ids)
+        return len(self.rows.texts)
+
+    @property
+    def row_ids(self) -> Texts:
+        """The id of each row."""
+        return self.rows.texts
 
     @property
     def unreadable(self) -> tuple[UnreadableReference, ...]:
@@ -48,13 +54,9 @@ class ReferenceIndex:
         return tuple(column.unreadable for column in self.columns if column.unreadable)
 
     def find_rows(self, row_ids: Iterable[ReferenceRowId]) -> dict[ReferenceRowId, int]:
-        """Return the positions of those of the ids that exist; reads all ids once."""
-        wanted = frozenset(row_ids)
-        return {
-            ReferenceRowId(row_id): row
-            for row, row_id in enumerate(self.row_ids)
-            if row_id in wanted
-        }
+        """Return the positions of those of the ids that exist."""
+        found = {row_id: self.rows.find(row_id) for row_id in row_ids}
+        return {row_id: row for row_id, row in found.items() if row is not None}
 
 
 def build(
@@ -76,7 +78,7 @@ def build(
             raw[mapping.target] = codes, Texts.of(cast(list[str], texts))
         built.append(_build_column(mapping, *raw[mapping.target]))
     layout = lay_out(rules.field_mappings, len(row_ids), built)
-    return ReferenceIndex(Texts.of(row_ids), tuple(built), layout)
+    return ReferenceIndex(TextLookup.of(Texts.of(row_ids)), tuple(built), layout)
 
 
 def _build_column(
@@ -106,10 +108,11 @@ def _build_column(
 def _merge(reading: Reading, values: Values) -> tuple[Values, NDArray[np.int32]]:
     """Give one place to texts that compare alike; return int32 places [values]."""
     if reading.kind is not Kind.TEXT:
-        return values, np.arange(len(values.numbers), dtype=np.int32)
+        held = Values(Texts.of(values.texts.tolist()), values.numbers)
+        return held, np.arange(len(values.numbers), dtype=np.int32)
     places, texts = factorize(values.texts)
     merged = Texts.of(cast(list[str], texts))
-    return Values(merged, np.full(len(texts), np.nan)), places
+    return Values(merged, np.broadcast_to(np.nan, len(texts))), places
 
 
 def _report_unreadable(

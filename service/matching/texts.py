@@ -24,9 +24,17 @@ class Texts:
     def of(cls, texts: Iterable[str]) -> "Texts":
         """Hold the texts, in their order."""
         encoded = [text.encode(_ENCODING, _ERRORS) for text in texts]
+        if not any(encoded):
+            return cls.blank(len(encoded))
         offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
         np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
         return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets)
+
+    @classmethod
+    def blank(cls, count: int) -> "Texts":
+        """Hold empty texts, in the memory of one."""
+        offsets = np.broadcast_to(np.int64(0), count + 1)
+        return cls(np.empty(0, dtype=np.uint8), offsets)
 
     def __len__(self) -> int:
         """Return the number of texts."""
