@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KERNEL := deploy/compile_kernel.py $(wildcard service/matching/kernel/*)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) --require-hashes --only-binary :all: -r
 
@@ -38,10 +39,12 @@ $(BIN)/python:
 	or newer, or name one with 'make PYTHON=python3.12 run'." >&2; exit 1; }
 	@$(PYTHON) deploy/make_venv.py $(VENV)
 
-$(VENV)/.runtime: deploy/requirements.txt pyproject.toml | $(BIN)/python
+$(VENV)/.runtime: deploy/requirements.txt pyproject.toml $(KERNEL) | $(BIN)/python
 	@echo "Installing the pinned dependencies into $(VENV) (once) ..."
 	@$(PINNED) deploy/requirements.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@test -e service/matching/_kernel.so || echo "There is no C compiler here, so matching is slower: \
+	install one (on Debian and Ubuntu: 'apt install gcc libc6-dev') and run 'make clean run'." >&2
 	@touch $@
 
 $(VENV)/.everything: deploy/requirements-dev.txt $(VENV)/.runtime

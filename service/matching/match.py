@@ -10,9 +10,10 @@ from service.domain.identifiers import ReferenceRowId
 from service.domain.results import Candidate, DocumentMatch
 from service.domain.runs import CONFIDENCE_DIGITS
 from service.matching.batch import compile_documents
-from service.matching.bruteforce import NO_ROW, search
+from service.matching.bruteforce import NO_ROW
 from service.matching.explain import explain_pairs
 from service.matching.index import ReferenceIndex
+from service.matching.search import search
 
 
 def match_documents(

@@ -1,0 +1,139 @@
+"""How are the documents of a batch laid out for the kernel, beside an index's layout?
+
+Member by member of `struct field` in kernel/types.h.
+"""
+
+import ctypes
+from collections.abc import Mapping
+from ctypes import byref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.domain.configs import ExactMapping, FieldMapping
+from service.matching import idf
+from service.matching.columns import Column, Kind, Values
+from service.matching.comparators import score_grid
+from service.matching.compiled import ColumnPointers, address
+from service.matching.layout import SearchKind, code_points, offsets_of, symbols_of
+from service.matching.reference_column import ReferenceColumn
+
+Members = dict[str, NDArray[Any]]
+
+
+class FieldLayout:
+    """One mapping's side of an index, to which documents' values are laid out."""
+
+    def __init__(
+        self,
+        kernel: ctypes.CDLL,
+        reference: ReferenceColumn,
+        layout: Mapping[str, NDArray[Any]],
+        pointers: ColumnPointers,
+        words: ColumnPointers,
+    ) -> None:
+        """Use the mapping's part of the layout; `words` is its vocabulary, if any."""
+        self._kernel = kernel
+        self._reference = reference
+        self._layout = layout
+        self._pointers = pointers
+        self._words = words
+        self.kind = SearchKind(int(layout["kind"][0]))
+
+    def lay_out(self, mapping: FieldMapping, column: Column) -> Members:
+        """Lay out one mapping's values of the documents."""
+        values = column.values
+        members: Members = {"codes": np.ascontiguousarray(column.codes)}
+        kind = self.kind
+        if kind is SearchKind.WINDOW:
+            return members | {"numbers": np.ascontiguousarray(values.numbers)}
+        if kind is SearchKind.TABLE:
+            reference = self._reference.column.values
+            reading = self._reference.reading
+            return members | {
+                "table": np.ascontiguousarray(score_grid(mapping, reading, values, reference))
+            }
+        if kind is SearchKind.TOKENS:
+            return members | self._tokens(values)
+        points, lengths = code_points(values.texts.tolist())
+        offsets = offsets_of(lengths)
+        symbols = symbols_of(points, self._layout["alphabet_points"])
+        members |= {"symbols": symbols, "offsets": offsets}
+        starts, equal = self._find_equal(symbols, offsets)
+        if isinstance(mapping, ExactMapping) and self._reference.reading.kind is not Kind.TEXT:
+            starts, equal = self._by_number(values.numbers, starts, equal)
+        return members | {"equal_starts": starts, "equal": equal}
+
+    def _tokens(self, values: Values) -> Members:
+        """Number the documents' tokens and find the partners of each in the vocabulary."""
+        weights = self._reference.reading.token_weights
+        split = [text.split() for text in values.texts]
+        distinct = sorted({token for tokens in split for token in tokens})
+        place_of = {token: at for at, token in enumerate(distinct)}
+        lengths = np.array([len(tokens) for tokens in split], dtype=np.int64)
+        starts, partners, scores = self._find_similar(distinct)
+        return {
+            "token_starts": offsets_of(lengths),
+            "tokens": np.array([place_of[t] for tokens in split for t in tokens], dtype=np.int32),
+            "masses": np.array([weights.of(token) for token in distinct], dtype=np.float64),
+            "partner_starts": starts,
+            "partners": self._layout["words.by_length"][partners].astype(np.int32),
+            "partner_scores": scores,
+        }
+
+    def _find_similar(
+        self, tokens: list[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+        points, lengths = code_points(tokens)
+        offsets = offsets_of(lengths)
+        symbols = symbols_of(points, self._layout["words.alphabet_points"])
+        starts = np.empty(len(tokens) + 1, dtype=np.int64)
+        room = 8 * len(tokens)
+        while True:
+            partners, scores = np.empty(room, dtype=np.int32), np.empty(room)
+            found = self._kernel.find_similar(
+                byref(self._words), idf.LEAST_SIMILARITY, address(symbols),
+                address(offsets), len(tokens), address(starts), address(partners),
+                address(scores), room,
+            )  # fmt: skip
+            if found < 0:
+                raise MemoryError("There is not enough memory to compare a document's words.")
+            if found <= room:
+                return starts, partners[:found], scores[:found]
+            room = found
+
+    def _find_equal(
+        self, symbols: NDArray[np.uint16], offsets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        count = len(offsets) - 1
+        hashed = self._layout["hashed"]
+        starts = np.empty(count + 1, dtype=np.int64)
+        room = 2 * count
+        while True:
+            equal = np.empty(room, dtype=np.int32)
+            found = self._kernel.find_equal(
+                byref(self._pointers), address(hashed), len(hashed), address(symbols),
+                address(offsets), count, address(starts), address(equal), room
+            )  # fmt: skip
+            if found <= room:
+                return starts, equal
+            room = found
+
+    def _by_number(
+        self,
+        numbers: NDArray[np.float64],
+        starts: NDArray[np.int64],
+        equal: NDArray[np.int32],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Values that are numbers equal by number, whatever their texts."""
+        by_number, known = self._layout["by_number"], self._layout["sorted_numbers"]
+        begins, ends = np.searchsorted(known, numbers), np.searchsorted(known, numbers, "right")
+        codes = [
+            equal[starts[value] : starts[value + 1]]
+            if np.isnan(number)
+            else by_number[begins[value] : ends[value]]
+            for value, number in enumerate(numbers)
+        ]
+        lengths = np.array([len(each) for each in codes], dtype=np.int64)
+        return offsets_of(lengths), np.concatenate([*codes, np.empty(0, dtype=np.int32)])

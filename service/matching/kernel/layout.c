@@ -1,0 +1,152 @@
+/* How are the arrays of an index made, where numpy would take several passes? And the memory that
+ * a search needs.
+ */
+#include "layout.h"
+#include "texts.h"
+
+/* Group rows by code, in rising order of row: `starts` [distinct + 1], `rows`. */
+EXPORTED void group_rows(const int32_t *codes, int64_t count, int64_t distinct, int32_t *starts, int32_t *rows) {
+    memset(starts, 0, (distinct + 1) * sizeof *starts);
+    for (int64_t row = 0; row < count; row++)
+        if (codes[row] >= 0) starts[codes[row] + 1]++;
+    for (int64_t code = 0; code < distinct; code++) starts[code + 1] += starts[code];
+    for (int64_t row = 0; row < count; row++)
+        if (codes[row] >= 0) rows[starts[codes[row]]++] = (int32_t)row;
+    for (int64_t code = distinct; code > 0; code--) starts[code] = starts[code - 1];
+    starts[0] = 0;
+}
+
+/* Write the signature of each text. */
+EXPORTED void sign_texts(const uint16_t *symbols, const int64_t *offsets, int64_t count, const uint8_t *bit_starts,
+                uint64_t *signatures) {
+    for (int64_t text = 0; text < count; text++)
+        sign(bit_starts, symbols + offsets[text], offsets[text + 1] - offsets[text],
+             signatures + text * SIGNATURE_WORDS);
+}
+
+static uint64_t hash_text(const uint16_t *text, int64_t length) {
+    uint64_t hash = UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)length;
+    for (int64_t place = 0; place < length; place++)
+        hash = (hash ^ text[place]) * UINT64_C(0xD6E8FEB86659FD93), hash ^= hash >> 32;
+    return hash;
+}
+
+/* Put each text's number into a table of `size` places, a power of two above `count`, whose free
+ * places hold -1. */
+EXPORTED void hash_texts(const uint16_t *symbols, const int64_t *offsets, int64_t count, int32_t *table, int64_t size) {
+    for (int64_t text = 0; text < count; text++) {
+        uint64_t place = hash_text(symbols + offsets[text], offsets[text + 1] - offsets[text]);
+        while (table[place & (size - 1)] >= 0) place++;
+        table[place & (size - 1)] = (int32_t)text;
+    }
+}
+
+/* Find the texts equal to each given one; returns how many were found, writing at most `room`. */
+EXPORTED int64_t find_equal(const struct column *column, const int32_t *table, int64_t size, const uint16_t *symbols,
+                   const int64_t *offsets, int64_t count, int64_t *starts, int32_t *found, int64_t room) {
+    int64_t total = 0;
+    for (int64_t text = 0; text < count; text++) {
+        const uint16_t *own = symbols + offsets[text];
+        int64_t length = offsets[text + 1] - offsets[text];
+        starts[text] = total;
+        for (uint64_t place = hash_text(own, length); table[place & (size - 1)] >= 0; place++) {
+            int32_t code = table[place & (size - 1)];
+            if (column->offsets[code + 1] - column->offsets[code] != length) continue;
+            if (memcmp(column->symbols + column->offsets[code], own, length * sizeof *own)) continue;
+            if (total < room) found[total] = code;
+            total++;
+        }
+    }
+    starts[count] = total;
+    return total;
+}
+
+EXPORTED void free_workspace(struct workspace *workspace) {
+    for (int64_t place = 0; place < workspace->mappings; place++) {
+        struct memo *memo = &workspace->memos[place];
+        free(memo->entries);
+        free(memo->table);
+        free(memo->masks);
+        free(memo->bounds);
+        free(memo->gathered);
+        free(memo->partners);
+        free(memo->pairs);
+        free(memo->hit);
+        free(memo->best);
+    }
+    free(workspace->seen);
+    free(workspace->found);
+    free(workspace);
+}
+
+static bool is_missing(const void *memory, int64_t size) { return size > 0 && !memory; }
+
+/* Memory for one search at a time; NULL when there is not enough. */
+EXPORTED struct workspace *make_workspace(const struct index *index) {
+    struct workspace *workspace = calloc(1, sizeof *workspace);
+    if (!workspace) return NULL;
+    int64_t most_distinct = 0;
+    bool failed = false;
+    workspace->mappings = index->mappings;
+    workspace->seen = calloc(index->rows, sizeof *workspace->seen);
+    for (int64_t place = 0; place < index->mappings; place++) {
+        const struct column *column = &index->columns[place];
+        struct memo *memo = &workspace->memos[place];
+        if (column->kind == WINDOW || column->kind == TABLE || (column->kind == EXACT && !(column->near > 0)))
+            continue;
+        int64_t distinct = column->distinct;
+        if (distinct > most_distinct) most_distinct = distinct;
+        memo->entries = calloc(distinct, sizeof *memo->entries);
+        memo->table = malloc(SMALL_DICTIONARY * sizeof *memo->table);
+        failed |= is_missing(memo->entries, distinct) || !memo->table;
+        if (column->kind != TOKENS) continue;
+        memo->bounds = calloc(distinct, sizeof *memo->bounds);
+        memo->gathered = malloc(distinct * sizeof *memo->gathered);
+        memo->partners = calloc(column->vocabulary, sizeof *memo->partners);
+        failed |= is_missing(memo->bounds, distinct) || is_missing(memo->gathered, distinct);
+        failed |= is_missing(memo->partners, column->vocabulary);
+    }
+    workspace->found = malloc(most_distinct * sizeof *workspace->found);
+    failed |= is_missing(workspace->seen, index->rows) || is_missing(workspace->found, most_distinct);
+    if (failed) {
+        free_workspace(workspace);
+        return NULL;
+    }
+    return workspace;
+}
+
+/* Find the texts whose Indel similarity to each given one is at least `least`: their codes and the
+ * similarities; returns how many were found, writing at most `room`, or -1 without memory. */
+EXPORTED int64_t find_similar(const struct column *column, double least, const uint16_t *symbols,
+                              const int64_t *offsets, int64_t count, int64_t *starts, int32_t *found,
+                              double *scores, int64_t room) {
+    struct memo memo = {0};
+    struct term term = {.column = column, .memo = &memo};
+    int64_t total = 0;
+    for (int64_t text = 0; text < count; text++) {
+        starts[text] = total;
+        term.text = symbols + offsets[text];
+        term.length = offsets[text + 1] - offsets[text];
+        term.words = term.length > 64 ? (term.length + 63) / 64 : 1;
+        term.excess = term.length - sign(column->bit_starts, term.text, term.length, term.signature);
+        if (set_masks(&term) < 0) return -1;
+        for (int64_t length = 0; length <= column->longest; length++) {
+            int64_t fewest = fewest_common(least, term.length, length);
+            if (fewest > length || fewest > term.length) continue;
+            for (int64_t code = column->length_starts[length]; code < column->length_starts[length + 1]; code++) {
+                if (most_common(&term, code, length) < fewest) continue;
+                double alike = similarity(common_subsequence(&term, code), term.length, length);
+                if (alike < least) continue;
+                if (total < room) {
+                    found[total] = (int32_t)code;
+                    scores[total] = alike;
+                }
+                total++;
+            }
+        }
+        clear_masks(&term);
+    }
+    free(memo.masks);
+    starts[count] = total;
+    return total;
+}

@@ -1,0 +1,106 @@
+/* Which mappings are brought down how far, so that no unseen row can come among the best?
+ *
+ * A choice of one level for each mapping, such that the reaches times the weights sum to less than
+ * the least score kept, at the least cost: a knapsack over the sum, cut into PARTS.
+ */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include "moves.h"
+
+#define PARTS 96
+
+/* What a row not seen yet can score in all, leaving out one mapping (or none: -1). */
+static inline double reach_of_others(const struct query *query, int64_t without) {
+    double sum = 0.0;
+    for (int64_t at = 0; at < query->count; at++)
+        if (at != without) sum += query->terms[at].weight * query->terms[at].reach;
+    return sum;
+}
+
+static inline bool is_finished(const struct query *query) {
+    double reach = reach_of_others(query, -1);
+    return reach == 0.0 || reach < least_score(query) - SLACK;
+}
+
+/* The part of the sum that a level takes, rounded up; PARTS when it takes too much. */
+static inline int parts_of(double reach, double room) {
+    if (reach <= 0.0) return 0;
+    if (reach >= room) return PARTS;
+    return (int)ceil(reach / room * PARTS);
+}
+
+/* Choose levels; chosen[term] is a place in its levels, or -1 to leave it. Returns the cost, or
+ * INFINITY when no choice is enough. */
+static inline double choose(const struct query *query, int *chosen) {
+    static const double NEVER = INFINITY;
+    double costs[PARTS], next[PARTS];
+    int8_t choices[MAX_MAPPINGS][PARTS];
+    double room = least_score(query) - 2 * SLACK;
+    for (int part = 0; part < PARTS; part++) costs[part] = part ? NEVER : 0.0;
+    for (int64_t at = 0; at < query->count; at++) {
+        const struct term *term = &query->terms[at];
+        for (int part = 0; part < PARTS; part++) next[part] = NEVER;
+        for (int level = -1; level < term->level_count; level++) {
+            double reach = level < 0 ? term->reach : term->levels[level].reach;
+            double cost = level < 0 ? 0.0 : term->levels[level].cost;
+            if (level >= 0 && reach >= term->reach) continue;
+            int parts = parts_of(term->weight * reach, room);
+            for (int part = parts; part < PARTS; part++) {
+                if (costs[part - parts] + cost < next[part]) {
+                    next[part] = costs[part - parts] + cost;
+                    choices[at][part] = (int8_t)level;
+                }
+            }
+        }
+        memcpy(costs, next, sizeof costs);
+    }
+    int best = 0;
+    for (int part = 1; part < PARTS; part++)
+        if (costs[part] < costs[best]) best = part;
+    if (costs[best] == NEVER) return NEVER;
+    for (int64_t at = query->count - 1, part = best; at >= 0; at--) {
+        const struct term *term = &query->terms[at];
+        int level = chosen[at] = choices[at][part];
+        part -= parts_of(term->weight * (level < 0 ? term->reach : term->levels[level].reach), room);
+    }
+    return costs[best];
+}
+
+/* Carry out the cheapest move of the plan; it may make the others cheaper or needless. */
+static inline void make_first_move(struct query *query, const int *chosen) {
+    int64_t first = -1;
+    double least = INFINITY;
+    for (int64_t at = 0; at < query->count; at++) {
+        const struct term *term = &query->terms[at];
+        if (chosen[at] >= 0 && term->levels[chosen[at]].cost < least) {
+            least = term->levels[chosen[at]].cost;
+            first = at;
+        }
+    }
+    struct term *term = &query->terms[first];
+    lower(query, term, term->levels[chosen[first]].reach, reach_of_others(query, first));
+}
+
+static inline void visit_every_row(struct query *query) {
+    int32_t rows[BLOCK];
+    for (int64_t start = 0; start < query->index->rows; start += BLOCK) {
+        int64_t count = query->index->rows - start < BLOCK ? query->index->rows - start : BLOCK;
+        for (int64_t at = 0; at < count; at++) rows[at] = (int32_t)(start + at);
+        visit_all(query, rows, count);
+    }
+}
+
+static inline void search_document(struct query *query) {
+    double all = COST_OF_NEXT_VISIT * (double)query->index->rows;
+    while (!is_finished(query)) {
+        int chosen[MAX_MAPPINGS];
+        if (!(choose(query, chosen) < all)) {
+            visit_every_row(query);
+            return;
+        }
+        make_first_move(query, chosen);
+    }
+}
+
+#endif

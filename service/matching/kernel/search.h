@@ -1,0 +1,237 @@
+/* Which rows match each document of a batch best? The same rows and the same bits as comparing
+ * every document with every row, mapping by mapping in their order.
+ */
+#ifndef SEARCH_H
+#define SEARCH_H
+
+#include "plan.h"
+
+#define SEED_ROWS 32
+
+static int open_text(struct query *query, struct term *term) {
+    const struct column *column = term->column;
+    const struct field *field = term->field;
+    term->text = field->symbols + field->offsets[term->value];
+    term->length = field->offsets[term->value + 1] - field->offsets[term->value];
+    term->words = term->length > 64 ? (term->length + 63) / 64 : 1;
+    term->excess = term->length - sign(column->bit_starts, term->text, term->length, term->signature);
+    if (set_masks(term) < 0) return -1;
+    uint32_t stamp = query->workspace->stamp;
+    if (column->distinct <= SMALL_DICTIONARY) {
+        double best = 0.0;
+        for (int64_t code = 0; code < column->distinct; code++) {
+            term->memo->table[code] = score(term, code, stamp);
+            if (term->memo->table[code] > best) best = term->memo->table[code];
+        }
+        term->table = term->memo->table;
+        term->best = best;
+        return 0;
+    }
+    term->best = has_equal(term) || column->kind == FUZZY ? 1.0 : column->near;
+    int64_t left = 0;
+    for (int64_t drawn = 0; drawn < column->sample_size; drawn++) {
+        int64_t code = column->sample[drawn], length = text_length(column, code);
+        double alike = similarity(common_subsequence(term, code), term->length, length);
+        term->sampled[drawn] = alike;
+        double bound = similarity(most_common(term, code, length), term->length, length);
+        left += bound >= 0.7;
+    }
+    term->sampled_count = column->sample_size;
+    term->bound_share = column->sample_size ? (double)left / (double)column->sample_size : 1.0;
+    return 0;
+}
+
+static int open_tokens(struct query *query, struct term *term) {
+    const struct column *column = term->column;
+    struct memo *memo = term->memo;
+    uint32_t stamp = query->workspace->stamp;
+    if (pair_tokens(term, stamp) < 0) return -1;
+    gather(term, stamp);
+    term->best = 0.0;
+    if (column->distinct <= SMALL_DICTIONARY) {
+        for (int64_t code = 0; code < column->distinct; code++) {
+            memo->table[code] = score(term, code, stamp);
+            if (memo->table[code] > term->best) term->best = memo->table[code];
+        }
+        term->table = memo->table;
+        return 0;
+    }
+    for (int64_t at = 0; at < memo->gathered_count; at++) {
+        double bound = memo->bounds[memo->gathered[at]].score;
+        if (bound > term->best) term->best = bound;
+    }
+    return 0;
+}
+
+static int open_term(struct query *query, struct term *term) {
+    const struct column *column = term->column;
+    term->table = NULL;
+    term->level_count = 0;
+    term->sampled_count = 0;
+    term->best = 1.0;
+    if (column->kind == WINDOW) {
+        term->number = term->field->numbers[term->value];
+        struct range codes = window(column, term->number, 0.0);
+        if (codes.start == codes.end) term->best = 0.0;
+    } else if (column->kind == TABLE) {
+        term->table = term->field->table + term->value * column->distinct;
+        term->best = 0.0;
+        for (int64_t code = 0; code < column->distinct; code++)
+            if (term->table[code] > term->best) term->best = term->table[code];
+    } else if (column->kind == TOKENS) {
+        if (open_tokens(query, term) < 0) return -1;
+    } else if (is_compared_as_text(column)) {
+        if (open_text(query, term) < 0) return -1;
+    } else {
+        term->best = has_equal(term) ? 1.0 : 0.0;
+    }
+    term->reach = term->best;
+    return 0;
+}
+
+static void level(struct query *query, struct term *term) {
+    if (term->table)
+        level_table(term);
+    else if (term->column->kind == WINDOW)
+        level_window(term);
+    else if (term->column->kind == TOKENS)
+        level_tokens(term);
+    else if (is_compared_as_text(term->column))
+        level_text(query, term);
+    else
+        add_level(term, 0.0, 20 + COST_OF_VISIT * rows_equal(term));
+}
+
+static void seed_tokens(struct query *query, const struct term *term) {
+    const struct memo *memo = term->memo;
+    int64_t rows = 0;
+    for (int64_t at = 0; at < memo->gathered_count && rows < SEED_ROWS; at++) {
+        int32_t code = memo->gathered[at];
+        if (memo->bounds[code].score < 0.95 * term->best) continue;
+        visit_code(query, term->column, code);
+        rows += term->column->starts[code + 1] - term->column->starts[code];
+    }
+}
+
+/* Visit some rows that are likely good, so that the least score is high when the search begins. */
+static void seed(struct query *query) {
+    for (int64_t at = 0; at < query->count; at++) {
+        struct term *term = &query->terms[at];
+        const struct column *column = term->column;
+        if (column->kind == EXACT || column->kind == FUZZY) visit_equal(query, term, 4 * SEED_ROWS);
+        if (column->kind == WINDOW) {
+            struct range codes = window(column, term->number, 0.9);
+            int64_t start = column->starts[codes.start], count = column->starts[codes.end] - start;
+            int64_t skipped = count > SEED_ROWS ? (count - SEED_ROWS) / 2 : 0;
+            visit_all(query, column->rows + start + skipped, count < SEED_ROWS ? count : SEED_ROWS);
+        }
+        if (column->kind == TOKENS && !term->table) seed_tokens(query, term);
+        int64_t best = -1;
+        for (int64_t drawn = 0; drawn < term->sampled_count; drawn++)
+            if (best < 0 || term->sampled[drawn] > term->sampled[best]) best = drawn;
+        if (best >= 0) {
+            int64_t start = column->starts[column->sample[best]], end = column->starts[column->sample[best] + 1];
+            visit_all(query, column->rows + start, end - start < SEED_ROWS ? end - start : SEED_ROWS);
+        }
+    }
+}
+
+static void add_dear(struct query *query, int at) {
+    int place = query->dear_count++;
+    for (; place > 0 && query->terms[query->dear[place - 1]].weight < query->terms[at].weight; place--)
+        query->dear[place] = query->dear[place - 1];
+    query->dear[place] = at;
+}
+
+static int open_query(struct query *query, const struct batch *batch, int64_t document) {
+    const struct index *index = query->index;
+    query->document = document;
+    query->count = 0;
+    query->dear_count = 0;
+    query->weights = batch->weights + document * index->mappings;
+    for (int place = 0; place < MAX_CANDIDATES; place++) {
+        query->scores[place] = 0.0;
+        query->rows[place] = -1;
+    }
+    int failed = 0;
+    for (int64_t place = 0; place < index->mappings; place++) {
+        int32_t value = batch->fields[place].codes[document];
+        if (value == MISSING || !(query->weights[place] > 0)) continue;
+        struct term *term = &query->terms[query->count++];
+        term->column = &index->columns[place];
+        term->field = &batch->fields[place];
+        term->memo = &query->workspace->memos[place];
+        term->place = place;
+        term->weight = query->weights[place];
+        term->value = value;
+        term->length = 0;
+        if (open_term(query, term) < 0) failed = -1;
+        term->is_dear = is_dear(term->column) && !term->table;
+        if (term->is_dear) add_dear(query, (int)(query->count - 1));
+    }
+    return failed;
+}
+
+static void close_query(struct query *query) {
+    for (int64_t at = 0; at < query->count; at++)
+        if (is_compared_as_text(query->terms[at].column) && query->terms[at].memo->masks)
+            clear_masks(&query->terms[at]);
+}
+
+static void leave_out(struct query *query, const struct batch *batch) {
+    for (int64_t at = batch->excluded_starts[query->document];
+         at < batch->excluded_starts[query->document + 1]; at++)
+        query->workspace->seen[batch->excluded[at]] = query->workspace->stamp;
+}
+
+/* Stamps come round after four billion documents: then nothing must look known. */
+static void take_stamp(struct workspace *workspace, const struct index *index) {
+    if (++workspace->stamp) return;
+    memset(workspace->seen, 0, index->rows * sizeof *workspace->seen);
+    for (int64_t place = 0; place < workspace->mappings; place++) {
+        struct memo *memo = &workspace->memos[place];
+        const struct column *column = &index->columns[place];
+        if (memo->entries) memset(memo->entries, 0, column->distinct * sizeof *memo->entries);
+        if (memo->bounds) memset(memo->bounds, 0, column->distinct * sizeof *memo->bounds);
+        if (memo->partners) memset(memo->partners, 0, column->vocabulary * sizeof *memo->partners);
+    }
+    workspace->stamp = 1;
+}
+
+/* Fill positions and scores [documents, MAX_CANDIDATES]; returns the rows visited, -1 when memory
+ * ran out. */
+int64_t SEARCH(const struct index *index, const struct batch *batch, struct workspace *workspace,
+               int64_t *positions, double *scores) {
+    static const struct query EMPTY;
+    struct query *query = malloc(sizeof *query);
+    if (!query) return -1;
+    *query = EMPTY;
+    query->index = index;
+    query->workspace = workspace;
+    int64_t visits = 0;
+    for (int64_t document = 0; document < batch->documents; document++) {
+        take_stamp(workspace, index);
+        int failed = open_query(query, batch, document);
+        if (!failed) {
+            leave_out(query, batch);
+            seed(query);
+            for (int64_t at = 0; at < query->count; at++) level(query, &query->terms[at]);
+            search_document(query);
+            for (int place = 0; place < MAX_CANDIDATES; place++) {
+                int32_t row = query->rows[place];
+                positions[document * MAX_CANDIDATES + place] = row < 0 ? -1 : index->order[row];
+                scores[document * MAX_CANDIDATES + place] = query->scores[place];
+            }
+        }
+        close_query(query);
+        if (failed) {
+            free(query);
+            return -1;
+        }
+    }
+    visits = query->visits;
+    free(query);
+    return visits;
+}
+
+#endif
