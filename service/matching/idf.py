@@ -4,11 +4,14 @@ The scorer `idf`, for texts whose tokens are distinct and stand in order of code
 
 - A token weighs log(1 + U / df): U distinct texts in the reference column, df of them with the
   token. A token that the column does not have weighs as much as the heaviest one it has.
-- The similarity of two tokens is that of `Indel`, 1.0 - distance / (length + length), and 0.0
-  below LEAST_SIMILARITY. A token's best is its greatest similarity to a token of the other text.
-- covered(text) is the sum of weight * best over its tokens, mass(text) the sum of weight.
-- score = (covered(document) + covered(reference)) / (mass(document) + mass(reference)), and 0.0
-  when neither text has a token.
+- The similarity of two tokens is that of `Indel`, 1.0 - distance / (length + length). Below
+  LEAST_SIMILARITY it is LEAST_SIMILARITY when the shorter token has at least LEAST_BEGINNING
+  characters and the longer one begins with it (an abbreviation), else 0.0. A token's best is its
+  greatest similarity to a token of the other text.
+- covered = sum of weight * best over the document's tokens + the same over the reference's.
+  mass = sum of weight over the document's tokens + the same over the reference's.
+- score = (covered + covered) / (covered + mass): what is not covered counts half. 0.0 when neither
+  text has a token.
 
 Bit by bit: all is float64; each product is rounded before it is added (no fused multiply-add); the
 four sums start at 0.0 and go through the tokens in order of code points. No best is above 1, so no
@@ -25,13 +28,14 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import process
-from rapidfuzz.distance import Indel
+from rapidfuzz.distance import Indel, Prefix
 
-# Two tokens this similar may be one word, misspelled or inflected.
+# Two tokens this similar may be one word, misspelled or inflected; so may a word and its beginning.
 LEAST_SIMILARITY = 0.75
+LEAST_BEGINNING = 3
 
 # Bound on memory: similarities are worked out for this many pairs of tokens at a time.
-_MAX_CELLS = 4_000_000
+_MAX_CELLS = 2_000_000
 
 _Places = NDArray[np.intp]
 _Floats = NDArray[np.float64]
@@ -83,7 +87,7 @@ def score_grid(
     for document, tokens in enumerate(np.split(asked.places, np.cumsum(asked.lengths))[:-1]):
         covered[document] = _cover(asked, held, postings, [(t, *partners[t]) for t in tokens])
     mass = asked.sum_masses()[:, None] + held.sum_masses()[None, :]
-    return np.divide(covered, mass, out=np.zeros_like(covered), where=mass > 0)
+    return np.divide(2 * covered, covered + mass, out=np.zeros_like(covered), where=mass > 0)
 
 
 def _score_pair(weights: TokenWeights, document: str, reference: str) -> float:
@@ -98,7 +102,7 @@ def _score_pair(weights: TokenWeights, document: str, reference: str) -> float:
             side_mass += weights.of(token)
         covered += side_covered
         mass += side_mass
-    return covered / mass if mass else 0.0
+    return (covered + covered) / (covered + mass) if mass else 0.0
 
 
 def _compare(tokens: Sequence[str], others: Sequence[str]) -> _Floats:
@@ -110,7 +114,12 @@ def _compare(tokens: Sequence[str], others: Sequence[str]) -> _Floats:
         dtype=np.float64,
         workers=1,  # several processes share the machine
     )
-    return similarities
+    shared = process.cdist(
+        tokens, others, scorer=Prefix.similarity, score_cutoff=LEAST_BEGINNING, workers=1
+    )
+    lengths = [np.fromiter(map(len, side), shared.dtype) for side in (tokens, others)]
+    begins = (shared > 0) & (shared == np.minimum(lengths[0][:, None], lengths[1][None, :]))
+    return np.maximum(similarities, np.where(begins, LEAST_SIMILARITY, 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -109,18 +109,25 @@ def score_idf(words: Words, first: str, second: str) -> float:
     """
     sides = [sorted(set(text.split())) for text in (first, second)]
     sums = [_cover(words, *sides), _cover(words, *reversed(sides))]
-    mass = sums[0][1] + sums[1][1]
-    return (sums[0][0] + sums[1][0]) / mass if mass else 0.0
+    covered, mass = sums[0][0] + sums[1][0], sums[0][1] + sums[1][1]
+    return 2 * covered / (covered + mass) if mass else 0.0
 
 
 def _cover(words: Words, tokens: list[str], others: list[str]) -> tuple[float, float]:
     covered = mass = 0.0
     for token in tokens:
         weight = _weigh(words, token)
-        similarities = [Indel.normalized_similarity(token, other) for other in others]
-        covered += weight * max((s for s in similarities if s >= 0.75), default=0.0)
+        covered += weight * max((_compare_tokens(token, other) for other in others), default=0.0)
         mass += weight
     return covered, mass
+
+
+def _compare_tokens(first: str, second: str) -> float:
+    similarity = Indel.normalized_similarity(first, second)
+    if similarity >= 0.75:
+        return similarity
+    shorter, longer = sorted((first, second), key=len)
+    return 0.75 if len(shorter) >= 3 and longer.startswith(shorter) else 0.0
 
 
 def _weigh(words: Words, token: str) -> float:

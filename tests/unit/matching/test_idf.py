@@ -16,7 +16,7 @@ IDF = FuzzyMapping(source="s", target="t", weight=1, scorer=Scorer.IDF)
 
 TOKENS = st.sampled_from(
     ["a", "b", "ab", "aab", "vega", "vegas", "vgea", "logistik", "logistics", "nord", "norden",
-     "omni", "omnia", "1", "12", "1234", "12345", "東京", "東京都"]
+     "omni", "omnia", "omniaplan", "1", "12", "1234", "12345", "東京", "東京都"]
 )  # fmt: skip
 TEXTS = st.sets(TOKENS, max_size=6).map(lambda tokens: " ".join(sorted(tokens)))
 COLUMNS = st.lists(TEXTS, max_size=8)
@@ -40,21 +40,29 @@ def test_tokens_weigh_by_how_few_distinct_texts_have_them() -> None:
     assert weigh_tokens([]).unknown == 0.0
 
 
-def test_the_score_is_the_covered_mass_of_both_sides_over_their_mass() -> None:
+def test_what_is_not_covered_counts_half() -> None:
     weights = TokenWeights({"nord": 1.0, "vega": 3.0}, unknown=4.0)
     # "vegas" finds "vega" (8 of 9 letters) and weighs 4, as a token that the column lacks.
-    assert score_grid(weights, ["vegas"], ["nord vega"])[0, 0] == (4 + 3) * (1 - 1 / 9) / 8
-    assert score_grid(weights, ["nord"], ["nord vega"])[0, 0] == (1 + 1) / (1 + 4)
+    covered = (4 + 3) * (1 - 1 / 9)
+    assert score_grid(weights, ["vegas"], ["nord vega"])[0, 0] == 2 * covered / (covered + 4 + 4)
+    assert score_grid(weights, ["nord"], ["nord vega"])[0, 0] == (2 + 2) / (2 + 1 + 4)
     assert score_grid(weights, ["omni"], ["nord vega"])[0, 0] == 0.0
 
 
 @pytest.mark.parametrize(
-    ("token", "other", "similarity"), [("abcd", "abce", 0.75), ("abc", "abd", 0.0)]
-)
-def test_tokens_are_similar_from_three_quarters_on(
-    token: str, other: str, similarity: float
+    ("token", "other", "best"),
+    [
+        ("abcd", "abce", 0.75), ("abc", "abd", 0.0), ("abcdefg", "abcde", 10 / 12),
+        ("ver", "verpackungen", 0.75), ("ve", "verpackungen", 0.0), ("verp", "vxrpackungen", 0.0),
+    ],
+)  # fmt: skip
+def test_tokens_are_similar_from_three_quarters_on_or_when_one_begins_the_other(
+    token: str, other: str, best: float
 ) -> None:
-    assert score_pairs(TokenWeights(unknown=1.0), [token], [other]).tolist() == [similarity]
+    weights = TokenWeights(unknown=1.0)
+    score = pytest.approx(2 * best / (best + 1))
+    assert score_pairs(weights, [token, other], [other, token]).tolist() == [score, score]
+    assert score_grid(weights, [token], [other])[0, 0] == score
 
 
 def test_a_text_without_tokens_has_no_score() -> None:
