@@ -33,6 +33,7 @@ class ColumnPointers(Structure):
         ("offsets", c_void_p),
         ("symbols", c_void_p),
         ("signatures", c_void_p),
+        ("shared", c_void_p),
         ("length_starts", c_void_p),
         ("longest", c_int64),
         ("alphabet", c_int64),
@@ -52,6 +53,7 @@ class ColumnPointers(Structure):
         ("tolerance", c_double),
         ("is_relative", c_int64),
         ("is_flat", c_int64),
+        ("is_prefixed", c_int64),
         ("is_clustered", c_int64),
     ]
 
@@ -112,6 +114,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "free_workspace": (None, [c_void_p]),
     "group_rows": (None, [c_void_p, c_int64, c_int64, c_void_p, c_void_p]),
     "sign_texts": (None, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
+    "sort_texts": (None, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
+    "count_shared": (None, [c_void_p, c_void_p, c_int64, c_void_p]),
     "hash_texts": (None, [c_void_p, c_void_p, c_int64, c_void_p, c_int64]),
     "find_similar": (
         c_int64,

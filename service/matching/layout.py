@@ -31,6 +31,8 @@ Arrays = dict[str, NDArray[Any]]
 # A relative window around a number is one stretch of numbers up to half of it; what is wider, and
 # what has no bound that costs less than the score itself, is scored for each distinct value.
 MOST_RELATIVE_TOLERANCE = 0.45
+# From this share on it is cheaper to go on from a shared beginning than to look at signatures.
+SHARED_PART = 0.4
 _SAMPLE_SIZE, _SAMPLE_SIZE_OF_MANY, _MANY_ROWS = 64, 256, 50_000
 _TEXTS_COUNTED = 20_000
 
@@ -192,12 +194,16 @@ def _lay_out_texts(
 ) -> Arrays:
     table = np.zeros(int(alphabet[-1]) + 1 if len(alphabet) else 1, dtype=np.uint16)
     table[alphabet] = np.arange(1, len(alphabet) + 1)
-    by_length = np.argsort(lengths, kind="stable")
-    begins, sorted_lengths = offsets_of(lengths)[:-1][by_length], lengths[by_length]
-    offsets = offsets_of(sorted_lengths)
-    entries = np.repeat(begins - offsets[:-1], sorted_lengths) + np.arange(offsets[-1])
-    symbols = table[points[entries]]
-    longest = int(sorted_lengths[-1]) if len(sorted_lengths) else 0
+    longest = int(lengths.max(initial=0))
+    length_starts = offsets_of(np.bincount(lengths, minlength=longest + 1)).astype(np.int32)
+    by_length = np.argsort(lengths, kind="stable").astype(np.int32)
+    symbols, offsets = table[points], offsets_of(lengths)
+    kernel.sort_texts(
+        address(symbols), address(offsets), longest, address(length_starts), address(by_length)
+    )
+    begins, lengths = offsets[:-1][by_length], lengths[by_length]
+    offsets = offsets_of(lengths)
+    symbols = symbols[np.repeat(begins - offsets[:-1], lengths) + np.arange(offsets[-1])]
     bit_starts = _share_bits(symbols, offsets, len(alphabet))
     count = len(lengths)
     signatures = np.empty((count, SIGNATURE_BITS // 64), dtype=np.uint64)
@@ -206,6 +212,8 @@ def _lay_out_texts(
     kernel.sign_texts(
         address(symbols), address(offsets), count, address(bit_starts), address(signatures)
     )
+    shared = np.empty(count, dtype=np.uint8)
+    kernel.count_shared(address(symbols), address(offsets), count, address(shared))
     kernel.hash_texts(address(symbols), address(offsets), count, address(hashed), size)
     return {
         "by_length": by_length,
@@ -215,7 +223,9 @@ def _lay_out_texts(
         "bit_starts": bit_starts,
         "signatures": signatures,
         "hashed": hashed,
-        "length_starts": np.searchsorted(sorted_lengths, np.arange(longest + 2)).astype(np.int32),
+        "length_starts": length_starts,
+        "shared": shared,
+        "is_prefixed": np.array([shared.sum() > SHARED_PART * offsets[-1]], dtype=np.int64),
     }
 
 

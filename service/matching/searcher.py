@@ -36,7 +36,8 @@ from service.matching.layout import SearchKind, offsets_of
 # Bound on memory: scores of a block of documents for each distinct value of a column.
 MAX_TABLE_CELLS = 2_000_000
 _ARRAYS = (
-    *("starts", "rows", "numbers", "offsets", "symbols", "signatures", "length_starts"),
+    *("starts", "rows", "numbers", "offsets", "symbols", "signatures", "shared"),
+    "length_starts",
     *("bit_starts", "sample", "masses", "token_starts", "tokens", "text_starts", "texts"),
     "text_masses",
 )
@@ -143,7 +144,7 @@ def _part(layout: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[
 
 def _point(layout: Mapping[str, NDArray[Any]], pointers: ColumnPointers) -> None:
     fill(pointers, {name: layout[name] for name in _ARRAYS if name in layout})
-    for name in ("kind", "distinct", "is_clustered", "vocabulary"):
+    for name in ("kind", "distinct", "is_prefixed", "is_clustered", "vocabulary"):
         if name in layout:
             fill(pointers, {name: int(layout[name][0])})
     if "sample" in layout:

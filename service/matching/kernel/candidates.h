@@ -25,8 +25,6 @@ static inline void keep(struct query *query, int32_t row, double total) {
 }
 
 /* Rows on their way through a visit: each step asks for the memory that the next one reads. */
-#define BLOCK 32
-
 struct block {
     int32_t rows[BLOCK];
     double most[BLOCK];
@@ -38,7 +36,7 @@ static inline const int32_t *cells_of(const struct query *query, int32_t row) {
     return query->index->cells + (int64_t)row * query->index->mappings;
 }
 
-/* Score what costs little, and take the best possible for the texts. */
+/* Score what costs little, and bound the texts: a row not seen yet scores at most the reach. */
 static inline void score_cheap(struct query *query, struct block *block, int32_t row) {
     struct workspace *workspace = query->workspace;
     if (workspace->seen[row] == workspace->stamp) return;
@@ -52,7 +50,7 @@ static inline void score_cheap(struct query *query, struct block *block, int32_t
         if (code == MISSING)
             scores[at] = 0.0;
         else
-            scores[at] = term->is_dear ? term->best : score(term, code, workspace->stamp);
+            scores[at] = term->is_dear ? term->reach : score(term, code, workspace->stamp);
         most += term->weight * scores[at];
     }
     if (is_hopeless(query, most)) return;
@@ -109,23 +107,26 @@ static inline void score_texts(struct query *query, int32_t row, double *scores,
     keep(query, row, total);
 }
 
-/* Score rows, unless they were seen before or turn out hopeless on the way. */
-static inline void visit_all(struct query *query, const int32_t *rows, int64_t count) {
+/* Score the rows that wait, unless they were seen before or turn out hopeless on the way. */
+static inline void visit_waiting(struct query *query) {
     struct block block;
     bool is_left[BLOCK];
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        int64_t end = start + BLOCK < count ? start + BLOCK : count;
-        int64_t ahead = end + BLOCK < count ? end + BLOCK : count;
-        for (int64_t at = start ? end : start; at < ahead; at++) {
-            __builtin_prefetch(&query->workspace->seen[rows[at]], 1);
-            __builtin_prefetch(cells_of(query, rows[at]));
-        }
-        block.count = 0;
-        for (int64_t at = start; at < end; at++) score_cheap(query, &block, rows[at]);
-        for (int at = 0; at < block.count; at++)
-            is_left[at] = bound_texts(query, block.rows[at], block.scores[at], &block.most[at]);
-        for (int at = 0; at < block.count; at++)
-            if (is_left[at]) score_texts(query, block.rows[at], block.scores[at], block.most[at]);
+    block.count = 0;
+    for (int at = 0; at < query->waiting_count; at++) score_cheap(query, &block, query->waiting[at]);
+    for (int at = 0; at < block.count; at++)
+        is_left[at] = bound_texts(query, block.rows[at], block.scores[at], &block.most[at]);
+    for (int at = 0; at < block.count; at++)
+        if (is_left[at]) score_texts(query, block.rows[at], block.scores[at], block.most[at]);
+    query->waiting_count = 0;
+}
+
+/* Have rows visited, soon: until visit_waiting they may wait for others. */
+static inline void visit_all(struct query *query, const int32_t *rows, int64_t count) {
+    for (int64_t at = 0; at < count; at++) {
+        __builtin_prefetch(&query->workspace->seen[rows[at]], 1);
+        __builtin_prefetch(cells_of(query, rows[at]));
+        query->waiting[query->waiting_count++] = rows[at];
+        if (query->waiting_count == BLOCK) visit_waiting(query);
     }
 }
 

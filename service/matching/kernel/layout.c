@@ -24,6 +24,64 @@ EXPORTED void sign_texts(const uint16_t *symbols, const int64_t *offsets, int64_
              signatures + text * SIGNATURE_WORDS);
 }
 
+struct texts {
+    const uint16_t *symbols;
+    const int64_t *offsets;
+};
+
+static inline int symbol_at(struct texts texts, int32_t text, int64_t depth) {
+    return texts.symbols[texts.offsets[text] + depth];
+}
+
+static void exchange(int32_t *order, int64_t one, int64_t other) {
+    int32_t kept = order[one];
+    order[one] = order[other];
+    order[other] = kept;
+}
+
+/* Sort texts of one length from a depth on: multikey quicksort (Bentley and Sedgewick, 1997). */
+static void sort_from(struct texts texts, int32_t *order, int64_t count, int64_t depth, int64_t length) {
+    while (count > 1 && depth < length) {
+        int middle = symbol_at(texts, order[count / 2], depth);
+        int64_t low = 0, high = count, at = 0;
+        while (at < high) {
+            int symbol = symbol_at(texts, order[at], depth);
+            if (symbol < middle)
+                exchange(order, low++, at++);
+            else if (symbol > middle)
+                exchange(order, at, --high);
+            else
+                at++;
+        }
+        sort_from(texts, order, low, depth, length);
+        sort_from(texts, order + high, count - high, depth, length);
+        order += low;
+        count = high - low;
+        depth++;
+    }
+}
+
+/* Order texts by length, and those of a length by their symbols. */
+EXPORTED void sort_texts(const uint16_t *symbols, const int64_t *offsets, int64_t longest,
+                         const int32_t *length_starts, int32_t *order) {
+    for (int64_t length = 1; length <= longest; length++)
+        sort_from((struct texts){symbols, offsets}, order + length_starts[length],
+                  length_starts[length + 1] - length_starts[length], 0, length);
+}
+
+/* Count the symbols that each text begins with as the one before it, up to MOST_SHARED. */
+EXPORTED void count_shared(const uint16_t *symbols, const int64_t *offsets, int64_t count, uint8_t *shared) {
+    for (int64_t text = 0; text < count; text++) {
+        const uint16_t *own = symbols + offsets[text];
+        int64_t length = offsets[text + 1] - offsets[text], same = 0;
+        const uint16_t *before = text ? symbols + offsets[text - 1] : own;
+        int64_t length_before = text ? offsets[text] - offsets[text - 1] : 0;
+        if (length == length_before)
+            while (same < length && same < MOST_SHARED && own[same] == before[same]) same++;
+        shared[text] = (uint8_t)same;
+    }
+}
+
 static uint64_t hash_text(const uint16_t *text, int64_t length) {
     uint64_t hash = UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)length;
     for (int64_t place = 0; place < length; place++)

@@ -11,8 +11,9 @@
 /* Nanoseconds, measured on one machine: their ratios choose between moves, never the answer. */
 #define COST_OF_SIGNATURE 1.3
 #define COST_OF_SYMBOL 0.45
-#define COST_OF_VISIT 22.0
-#define COST_OF_NEXT_VISIT 9.0
+#define COST_OF_VISIT 90.0
+#define COST_OF_NEXT_VISIT 40.0
+#define COST_OF_PREFIX 0.45
 
 static const double LEVELS[] = {0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2, 0.0};
 #define LEVEL_COUNT ((int)(sizeof LEVELS / sizeof *LEVELS))
@@ -110,8 +111,10 @@ static inline void level_text(struct query *query, struct term *term) {
         double compared = 2 * share < term->bound_share ? 2 * share : term->bound_share;
         double comparison = COST_OF_SYMBOL * (double)(term->words * (column->offsets[column->distinct]
                                                                      / (column->distinct + 1)));
-        double cost = 50 + COST_OF_SIGNATURE * (double)(codes.end - codes.start)
-                      + (compared + 0.02) * distinct * comparison + share * rows * COST_OF_VISIT;
+        double cost = 50 + share * rows * COST_OF_VISIT + COST_OF_SIGNATURE * (double)(codes.end - codes.start)
+                      + (compared + 0.02) * distinct * comparison;
+        if (column->is_prefixed && term->words == 1)
+            cost = 50 + share * rows * COST_OF_VISIT + COST_OF_PREFIX * (1 + 8 * share) * (double)(codes.end - codes.start);
         double reach = level < column->least ? 0.0 : level;
         add_level(term, reach, cost + COST_OF_VISIT * equal);
         if (reach == 0.0) return;
@@ -187,6 +190,53 @@ static inline void compare_found(struct query *query, struct term *term, int64_t
     for (at = 0; at < count; at++) visit_if_good(query, term, found[at], level, others);
 }
 
+/* The first of the texts that does not share so many symbols with the one before it. Looks at
+ * eight counts at a time. */
+static inline int64_t skip_shared(const uint8_t *shared, int64_t code, int64_t end, int64_t dead) {
+    const uint64_t HIGH = UINT64_C(0x8080808080808080), EACH = UINT64_C(0x0101010101010101);
+    for (; code + 8 <= end; code += 8) {
+        uint64_t counts;
+        memcpy(&counts, shared + code, sizeof counts);
+        if ((((counts | HIGH) - EACH * (uint64_t)dead) & HIGH) != HIGH) break;
+    }
+    while (code < end && shared[code] >= dead) code++;
+    return code;
+}
+
+/* Compare texts in the order of their symbols, going on from what each shares with the one before
+ * it; a beginning after which too few symbols are left is passed over with all that share it. */
+static inline int64_t scan_prefixes(struct query *query, struct term *term, int64_t length, int64_t fewest) {
+    const struct column *column = term->column;
+    const uint64_t *masks = term->memo->masks;
+    uint64_t states[MOST_SHARED + 1];
+    int64_t code = column->length_starts[length], end = column->length_starts[length + 1], count = 0;
+    states[0] = ~UINT64_C(0);
+    while (code < end) {
+        const uint16_t *text = column->symbols + column->offsets[code];
+        int64_t depth = column->shared[code], dead = 0;
+        uint64_t state = states[depth];
+        int64_t common = count_zeros(state, term->length);
+        while (depth < length) {
+            uint64_t both = state & masks[text[depth]];
+            state = (state + both) | (state - both);
+            states[++depth] = state;
+            common = count_zeros(state, term->length);
+            if (common + length - depth < fewest) {
+                dead = depth;
+                break;
+            }
+        }
+        if (dead) {
+            code = skip_shared(column->shared, code + 1, end, dead);
+            continue;
+        }
+        double alike = similarity(common, term->length, length);
+        remember(term, code, text_score(column, alike), query->workspace->stamp);
+        query->workspace->found[count++] = (int32_t)code++;
+    }
+    return count;
+}
+
 static inline void scan_length(struct query *query, struct term *term, int64_t length, double level,
                                double others) {
     const struct column *column = term->column;
@@ -196,6 +246,12 @@ static inline void scan_length(struct query *query, struct term *term, int64_t l
     int64_t fewest = fewest_common(alike, term->length, length);
     if (fewest < 1) fewest = 1;
     if (fewest > length || fewest > term->length) return;
+    if (column->is_prefixed && term->words == 1 && length <= MOST_SHARED) {
+        count = scan_prefixes(query, term, length, fewest);
+        for (int64_t at = 0; at < count; at++)
+            visit_if_good(query, term, query->workspace->found[at], level, others);
+        return;
+    }
     for (int64_t code = column->length_starts[length]; code < end; code++) {
         if (most_common(term, code, length) < fewest) continue;
         query->workspace->found[count++] = (int32_t)code;
@@ -243,6 +299,7 @@ static inline void lower(struct query *query, struct term *term, double level, d
         if (is_compared_as_text(column) && !(column->kind == EXACT && level >= column->near))
             scan_texts(query, term, level, others);
     }
+    visit_waiting(query);
     term->reach = level;
 }
 

@@ -83,12 +83,8 @@ static inline void make_first_move(struct query *query, const int *chosen) {
 }
 
 static inline void visit_every_row(struct query *query) {
-    int32_t rows[BLOCK];
-    for (int64_t start = 0; start < query->index->rows; start += BLOCK) {
-        int64_t count = query->index->rows - start < BLOCK ? query->index->rows - start : BLOCK;
-        for (int64_t at = 0; at < count; at++) rows[at] = (int32_t)(start + at);
-        visit_all(query, rows, count);
-    }
+    for (int32_t row = 0; row < query->index->rows; row++) visit_all(query, &row, 1);
+    visit_waiting(query);
 }
 
 static inline void search_document(struct query *query) {

@@ -134,6 +134,7 @@ static void seed(struct query *query) {
             visit_all(query, column->rows + start, end - start < SEED_ROWS ? end - start : SEED_ROWS);
         }
     }
+    visit_waiting(query);
 }
 
 static void add_dear(struct query *query, int at) {
@@ -148,6 +149,7 @@ static int open_query(struct query *query, const struct batch *batch, int64_t do
     query->document = document;
     query->count = 0;
     query->dear_count = 0;
+    query->waiting_count = 0;
     query->weights = batch->weights + document * index->mappings;
     for (int place = 0; place < MAX_CANDIDATES; place++) {
         query->scores[place] = 0.0;

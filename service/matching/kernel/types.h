@@ -17,7 +17,9 @@
 #define SIGNATURE_WORDS 2
 #define MAX_SAMPLE 256
 #define MAX_LEVELS 12
+#define BLOCK 64
 #define SMALL_DICTIONARY 256
+#define MOST_SHARED 127
 #define MISSING (-1)
 
 /* Bounds are slackened by this, so that rounding never leaves out a row that belongs in. */
@@ -36,6 +38,7 @@ struct column {
     const int64_t *offsets; /* texts: [distinct + 1] into symbols */
     const uint16_t *symbols;
     const uint64_t *signatures; /* [distinct, SIGNATURE_WORDS] */
+    const uint8_t *shared; /* symbols a text begins with as the one before it, of its length */
     const int32_t *length_starts; /* [longest + 2]: first code of each length */
     int64_t longest;
     int64_t alphabet; /* symbols are 1 to alphabet; 0 stands for any other character */
@@ -55,6 +58,7 @@ struct column {
     double tolerance; /* WINDOW: absolute, or share of the reference number */
     int64_t is_relative;
     int64_t is_flat;
+    int64_t is_prefixed; /* texts share much of their beginnings */
     int64_t is_clustered; /* rows stand in the order of this column's codes */
 };
 
@@ -179,6 +183,8 @@ struct query {
     int64_t document;
     double scores[MAX_CANDIDATES]; /* best first */
     int32_t rows[MAX_CANDIDATES];
+    int32_t waiting[BLOCK]; /* rows to be visited */
+    int waiting_count;
     int64_t visits;
 };
 
