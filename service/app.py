@@ -16,9 +16,19 @@ from service.api.context import Services
 from service.api.health import health_routes
 from service.api.hosts import AllowedHosts, WhenReady
 from service.api.limits import Limits
-from service.engine import chunks, datasets, executors, hub, signals, worker
+from service.engine import (
+    chunks,
+    datasets,
+    executors,
+    hub,
+    index_building,
+    index_cache,
+    signals,
+    worker,
+)
 from service.engine.datasets import ReferenceFiles
 from service.engine.execute import Tools
+from service.engine.indexes import Indexes
 from service.engine.uploads import Uploads
 from service.engine.worker import WorkerOptions
 from service.settings import Settings
@@ -79,14 +89,15 @@ async def _start_engine(stack: AsyncExitStack, settings: Settings, services: Ser
         async with services.database.connection() as connection:
             await leases.end_all(connection)
     pool = await stack.enter_async_context(
-        executors.local_pool(settings.workers, preload=(chunks.__name__,))
+        executors.local_pool(settings.workers, preload=(chunks.__name__, index_building.__name__))
     )
-    directory = settings.data_dir / "reference-files"
-    datasets.prepare(directory)
+    rows, saved = settings.data_dir / "reference-files", settings.data_dir / "indexes"
+    datasets.prepare(rows)
+    index_cache.prepare(saved)
     tools = Tools(
         database=services.database,
         signals=services.signals,
         executor=pool,
-        files=ReferenceFiles(directory, services.database),
+        indexes=Indexes(saved, ReferenceFiles(rows, services.database), pool),
     )
     await stack.enter_async_context(worker.running(tools, WorkerOptions()))

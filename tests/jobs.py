@@ -1,8 +1,16 @@
 """Jobs for the processes of a pool: what they compute is what a test asks them to do."""
 
 import os
+import resource
 import signal
+from dataclasses import dataclass
 from pathlib import Path
+
+from service.domain.configs import FuzzyMapping, MatchingRules
+from service.domain.identifiers import ReferenceRowId
+from service.engine import index_cache
+from service.engine.index_building import IndexJob, IndexOutcome, make_index
+from service.matching.index import ReferenceIndex, build
 
 
 def double(number: int) -> int:
@@ -47,3 +55,50 @@ def wait_for_ever(_job: int) -> int:
 def own_pid(_job: int) -> int:
     """Return the id of the process that works on it."""
     return os.getpid()
+
+
+def tiny_index() -> ReferenceIndex:
+    """Build an index of two rows."""
+    rules = MatchingRules(field_mappings=(FuzzyMapping(source="n", target="name", weight=1),))
+    row_ids = [ReferenceRowId("a"), ReferenceRowId("b")]
+    return build(rules, row_ids, {"name": ["Vega", "Omni"]})
+
+
+@dataclass(frozen=True, slots=True)
+class SlowBuild:
+    """An index to build in a folder with the pipes `began` and `go_on`."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Where the index goes."""
+        return self.folder / "slow.index"
+
+
+def build_slowly(job: SlowBuild) -> bool:
+    """Say that the build began, and finish it when told; return whether it was done here."""
+
+    def build_when_told() -> ReferenceIndex:
+        (job.folder / "began").write_text(str(os.getpid()))
+        (job.folder / "go_on").read_text()
+        return tiny_index()
+
+    return index_cache.ensure(job.path, build_when_told)
+
+
+def limit_file_size(size: int) -> int:
+    """Let this process write files up to a size only."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    return size
+
+
+def make_index_with_little_memory(job: IndexJob) -> IndexOutcome:
+    """Make an index while a process that is started gets half of what this one has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() // 2, before[1]))
+    try:
+        return make_index(job)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

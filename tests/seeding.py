@@ -29,6 +29,7 @@ from service.engine.datasets import ReferenceFiles
 from service.engine.execute import Tools
 from service.engine.executors import Executor
 from service.engine.hub import Hub
+from service.engine.indexes import Indexes
 from service.engine.signals import QUEUE, Signals, run_topic
 from service.engine.worker import WorkerOptions
 from service.store import configs, reference, runs, workspaces
@@ -211,6 +212,7 @@ async def running_engine(
             executor = await stack.enter_async_context(
                 executors.local_pool(2, preload=(chunks.__name__,))
             )
-        tools = Tools(database, live, executor, ReferenceFiles(directory, database))
+        indexes = Indexes(directory, ReferenceFiles(directory, database), executor)
+        tools = Tools(database, live, executor, indexes)
         await stack.enter_async_context(worker.running(tools, options or WorkerOptions()))
         yield Engine(live, feeds, executor, stopping)

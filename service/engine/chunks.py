@@ -5,21 +5,23 @@ so that the service's loop only passes bytes on.
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import msgspec
 
-from service.domain.configs import FieldMapping, MatchingRules
+from service.domain.configs import MatchingRules
 from service.domain.documents import FieldValue, RunDocument
 from service.domain.identifiers import DocumentId, ReferenceRowId, RunId, new_id
 from service.domain.results import Candidate, DocumentMatch, FieldEvidence
 from service.domain.runs import CONFIDENCE_UNITS, RunWarning
-from service.matching.index import ReferenceIndex, build
+from service.engine import index_cache
+from service.matching.index import ReferenceIndex
 from service.matching.match import match_documents
 from service.store.copy_text import CopyValue, encode_rows
 
-# Indexes kept ready in each process: those of as many runs as a worker carries out at once, so
+# Indexes kept mapped in each process: those of as many runs as a worker carries out at once, so
 # that they do not push each other out, and the next run over the same data begins at once.
 INDEXES_KEPT = 4
 # Digits of a weight in the evidence: far more than the scores beside it have.
@@ -30,21 +32,18 @@ MAX_SAMPLE_LENGTH = 200
 DELETED = "The document was deleted before it was matched."
 
 _encoder = msgspec.json.Encoder()
-_row_decoder = msgspec.json.Decoder(tuple[str, list[str | None]])
 _fields_decoder = msgspec.json.Decoder(dict[str, FieldValue])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkJob:
-    """Documents to match against the reference version whose rows lie in `reference_path`.
+    """Documents to match by the index in the file `index`.
 
-    `columns` name the values of a row. The run's first chunk (`is_first`) also reports what the
-    reference data has that cannot be read.
+    The run's first chunk (`is_first`) also reports what the reference data has that cannot be read.
     """
 
     run_id: RunId
-    reference_path: str
-    columns: tuple[str, ...]
+    index: Path
     rules: MatchingRules
     is_first: bool
     documents: tuple[RunDocument, ...]
@@ -66,9 +65,17 @@ class ChunkOutcome:
     seconds: float
 
 
-def match_chunk(job: ChunkJob) -> ChunkOutcome:
+@dataclass(frozen=True, slots=True)
+class IndexMissing:
+    """Nothing was matched: the index was damaged, or is gone. It has to be made again."""
+
+
+def match_chunk(job: ChunkJob) -> ChunkOutcome | IndexMissing:
     """Match the documents of a job; one result each, in their order."""
-    index = load_index(job.reference_path, job.columns, _columns_asked(job.rules))
+    try:
+        index = _load_index(job.index)
+    except FileNotFoundError:
+        return IndexMissing()
     began = time.perf_counter()
     present = [document for document in job.documents if document.fields is not None]
     fields = [_fields_decoder.decode(document.fields or "{}") for document in present]
@@ -92,27 +99,11 @@ def match_chunk(job: ChunkJob) -> ChunkOutcome:
 
 
 @lru_cache(maxsize=INDEXES_KEPT)
-def load_index(
-    path: str, columns: tuple[str, ...], mappings: tuple[FieldMapping, ...]
-) -> ReferenceIndex:
-    """Build the index of the rows in a file of `engine/datasets.py` for the mappings."""
-    wanted = {mapping.target for mapping in mappings}
-    places = [(place, name) for place, name in enumerate(columns) if name in wanted]
-    row_ids: list[ReferenceRowId] = []
-    values: dict[str, list[str | None]] = {name: [] for _, name in places}
-    with open(path, "rb") as lines:  # noqa: PTH123 - read by workers only, a path is a string here
-        for line in lines:
-            row_id, row = _row_decoder.decode(line)
-            row_ids.append(ReferenceRowId(row_id))
-            for place, name in places:
-                # Rows from before a column was added are shorter.
-                values[name].append(row[place] if place < len(row) else None)
-    return build(MatchingRules(field_mappings=mappings), row_ids, values)
-
-
-def _columns_asked(rules: MatchingRules) -> tuple[FieldMapping, ...]:
-    """Return the mappings without what an index does not depend on, so that runs can share it."""
-    return tuple(replace(mapping, source="", weight=1.0) for mapping in rules.field_mappings)
+def _load_index(path: Path) -> ReferenceIndex:
+    index = index_cache.load(path)
+    if index is None:
+        raise FileNotFoundError(path)
+    return index
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Where do worker processes find the rows of a reference version? In a file that all of them read.
+"""Where does whoever makes an index find the rows of a reference version? In a file.
 
-A version never changes, so its file is written once and found again by later runs.
+A version never changes, so its file is written once, for the indexes of all configs.
 """
 
 import asyncio
@@ -13,11 +13,12 @@ from pathlib import Path
 
 from service.domain.identifiers import new_id
 from service.domain.reference import ReferenceVersion
+from service.engine import disk_space
 from service.store import reference
 from service.store.database import Database
 
 # The most recently used files that are kept; the rest is written again when a run needs it.
-MAX_FILES = 16
+MAX_FILES = 4
 SUFFIX = ".ndjson"
 UNFINISHED_SUFFIX = ".unfinished"
 # Older ones belong to nobody: no export takes so long.
@@ -46,7 +47,7 @@ class ReferenceFiles:
         """Lend the path of the version's file, written now if it is not there yet.
 
         A line per row, in order of position: `["row id", ["value", null, …]]`. The file stays
-        as long as the block lasts.
+        as long as the block lasts. Raises MatchingFailedError when there is no room for it.
         """
         name = f"{version.reference_data_id}-{version.generation}-{version.row_count}{SUFFIX}"
         path = self._directory / name
@@ -70,6 +71,10 @@ class ReferenceFiles:
             async with self._database.connection() as connection:
                 await reference.export_version(connection, version, unfinished)
             unfinished.replace(path)
+        except OSError as error:
+            if disk_space.is_used_up(error):
+                raise disk_space.used_up(error) from error
+            raise
         finally:
             unfinished.unlink(missing_ok=True)
 

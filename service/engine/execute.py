@@ -11,15 +11,17 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from service.domain.configs import TargetType
 from service.domain.documents import RunDocument
 from service.domain.errors import MatchingFailedError
 from service.domain.reference import ReferenceDataStatus
 from service.domain.runs import MAX_ATTEMPTS_WITHOUT_PROGRESS, Phase, Run, RunStatus
-from service.engine.chunks import ChunkJob, ChunkOutcome, match_chunk
-from service.engine.datasets import ReferenceFiles
+from service.engine.chunks import ChunkJob, ChunkOutcome, IndexMissing, match_chunk
 from service.engine.executors import Executor
 from service.engine.forewarnings import foresee
+from service.engine.indexes import Indexes
 from service.engine.progress import COMMIT_INTERVAL_SECONDS, Progress
 from service.engine.signals import Signals
 from service.store import configs, reference, run_documents, run_lifecycle
@@ -28,6 +30,10 @@ from service.store.leases import Claim
 from service.store.run_documents import DocumentFilter
 from service.store.run_lifecycle import FrozenInputs
 
+log = structlog.get_logger()
+
+# How often the index of a run may turn out to be damaged.
+MAX_DAMAGED_INDEXES = 3
 # A chunk should take about this long: short enough for live progress and a quick stop, long
 # enough that handing it over costs nothing.
 CHUNK_TARGET_SECONDS = 0.25
@@ -44,7 +50,7 @@ class Tools:
     database: Database
     signals: Signals
     executor: Executor
-    files: ReferenceFiles
+    indexes: Indexes
 
 
 async def execute(tools: Tools, claim: Claim) -> None:
@@ -59,9 +65,7 @@ async def execute(tools: Tools, claim: Claim) -> None:
     progress.took(begun.run)
     async with asyncio.TaskGroup() as tasks:
         alive = tasks.create_task(progress.say_alive())
-        async with tools.files.lend(begun.inputs.reference) as path:
-            await progress.enter(Phase.MATCHING)
-            await _match(tools, progress, begun.inputs, path)
+        await _load_and_match(tools, progress, begun.inputs)
         alive.cancel()
     async with tools.database.transaction() as connection:
         completed = await run_lifecycle.complete(connection, claim.lease)
@@ -120,6 +124,28 @@ async def _frozen_inputs(connection: Connection, run: Run) -> FrozenInputs:
     return FrozenInputs(rules, run.config_version or 0, version)
 
 
+class _IndexMissingError(Exception):
+    """A process found no whole index, although it was there when the matching began."""
+
+
+async def _load_and_match(tools: Tools, progress: Progress, inputs: FrozenInputs) -> None:
+    """Match what is left of the run, with an index that is made anew where it was damaged."""
+    if progress.run.rows_processed == progress.run.rows_total:
+        return
+    for _ in range(MAX_DAMAGED_INDEXES):
+        async with tools.indexes.lend(inputs.reference, inputs.rules) as index:
+            await progress.enter(Phase.MATCHING)
+            try:
+                await _match(tools, progress, inputs, index)
+                return
+            except _IndexMissingError:
+                log.warning("index_damaged", action="make_again", run_id=str(progress.run.id))
+    raise MatchingFailedError(
+        f"The index of the reference data was damaged {MAX_DAMAGED_INDEXES} times: look at the "
+        "disk of the data directory, then run again."
+    )
+
+
 class _Pace:
     """How many documents make a chunk, from how long and how large the last ones were."""
 
@@ -142,16 +168,16 @@ class _Pace:
         self._timely = max(1, min(int(fitting), self._timely * 2, MAX_CHUNK_SIZE))
 
 
-async def _match(
-    tools: Tools, progress: Progress, inputs: FrozenInputs, reference_path: Path
-) -> None:
+async def _match(tools: Tools, progress: Progress, inputs: FrozenInputs, index: Path) -> None:
     """Match what is left of the run, committing what is ready every quarter of a second."""
     pace = _Pace()
-    jobs = _jobs(tools.database, progress.run, inputs, reference_path, pace)
+    jobs = _jobs(tools.database, progress.run, inputs, index, pace)
     ready: list[ChunkOutcome] = []
     due = time.monotonic()
     async with aclosing(tools.executor.run(match_chunk, jobs)) as outcomes:
         async for outcome in outcomes:
+            if isinstance(outcome, IndexMissing):
+                raise _IndexMissingError
             pace.learn(outcome)
             ready.append(outcome)
             if time.monotonic() >= due:
@@ -163,7 +189,7 @@ async def _match(
 
 
 async def _jobs(
-    database: Database, run: Run, inputs: FrozenInputs, reference_path: Path, pace: _Pace
+    database: Database, run: Run, inputs: FrozenInputs, index: Path, pace: _Pace
 ) -> AsyncIterator[ChunkJob]:
     """Read the run's documents chunk by chunk, from the first that has no result yet."""
     position, total = run.rows_processed or 0, run.rows_total or 0
@@ -174,22 +200,11 @@ async def _jobs(
                 connection, run, (position, position + pace.size), sources
             )
         pace.weigh(documents)
-        yield _job(run, inputs, reference_path, position, documents)
+        yield ChunkJob(
+            run_id=run.id,
+            index=index,
+            rules=inputs.rules,
+            is_first=position == 0,
+            documents=documents,
+        )
         position += len(documents)
-
-
-def _job(
-    run: Run,
-    inputs: FrozenInputs,
-    reference_path: Path,
-    position: int,
-    documents: tuple[RunDocument, ...],
-) -> ChunkJob:
-    return ChunkJob(
-        run_id=run.id,
-        reference_path=str(reference_path),
-        columns=tuple(column.name for column in inputs.reference.columns),
-        rules=inputs.rules,
-        is_first=position == 0,
-        documents=documents,
-    )

@@ -44,11 +44,15 @@ class Executor(Protocol):
         """How many jobs are computed at once."""
 
     def run(
-        self, function: Callable[[Job], Outcome], jobs: AsyncIterator[Job]
+        self,
+        function: Callable[[Job], Outcome],
+        jobs: AsyncIterator[Job],
+        limit_seconds: float = CALL_LIMIT_SECONDS,
     ) -> AsyncGenerator[Outcome, None]:
         """Compute the jobs, yielding outcomes in the order of the jobs.
 
-        Jobs are drawn a bounded window ahead. Raises MatchingFailedError when a job fails or
+        Jobs are drawn a bounded window ahead; one that takes longer than the limit loses its
+        process. Raises MatchingFailedError when a job fails or
         repeatedly loses its process; other runs on the executor go on undisturbed. Close the
         generator to give up what is left.
         """
@@ -61,6 +65,7 @@ class _ChildDiedError(Exception):
 @dataclass(frozen=True, slots=True)
 class _Call:
     body: bytes
+    limit_seconds: float
     answer: asyncio.Future[bytes]
 
 
@@ -74,7 +79,10 @@ class LocalPool:
         self._calls: asyncio.Queue[_Call] = asyncio.Queue()
 
     async def run(
-        self, function: Callable[[Job], Outcome], jobs: AsyncIterator[Job]
+        self,
+        function: Callable[[Job], Outcome],
+        jobs: AsyncIterator[Job],
+        limit_seconds: float = CALL_LIMIT_SECONDS,
     ) -> AsyncGenerator[Outcome, None]:
         """Compute the jobs here; see `Executor.run`."""
         window: deque[_Call] = deque()
@@ -87,7 +95,8 @@ class LocalPool:
                     except StopAsyncIteration:
                         more = False
                     else:
-                        window.append(self._submit(pickle.dumps((function, job), protocol=5)))
+                        body = pickle.dumps((function, job), protocol=5)
+                        window.append(self._submit(body, limit_seconds))
                 if window:
                     outcome: Outcome = await self._answer(window)  # type: ignore[assignment]
                     yield outcome
@@ -95,8 +104,8 @@ class LocalPool:
             for call in window:
                 call.answer.cancel()
 
-    def _submit(self, body: bytes) -> _Call:
-        call = _Call(body, asyncio.get_running_loop().create_future())
+    def _submit(self, body: bytes, limit_seconds: float) -> _Call:
+        call = _Call(body, limit_seconds, asyncio.get_running_loop().create_future())
         self._calls.put_nowait(call)
         return call
 
@@ -105,7 +114,7 @@ class LocalPool:
             try:
                 answer = await window[0].answer
             except _ChildDiedError:
-                window[0] = self._submit(window[0].body)
+                window[0] = self._submit(window[0].body, window[0].limit_seconds)
                 continue
             window.popleft()
             # Written by our own child over a private pipe.
@@ -145,7 +154,7 @@ class LocalPool:
             self._calls.put_nowait(call)
             raise _ChildDiedError(f"process {child.pid} ended while it was idle")
         try:
-            async with asyncio.timeout(CALL_LIMIT_SECONDS) as limit, _hurried(limit, call):
+            async with asyncio.timeout(call.limit_seconds) as limit, _hurried(limit, call):
                 answer = await _exchange(child, call.body)
         except (EOFError, OSError, TimeoutError) as error:
             died = _ChildDiedError(f"process {child.pid}: {type(error).__name__}")

@@ -16,6 +16,7 @@ from service.api import routes
 from service.api.context import Services, StreamTimes
 from service.domain.api_keys import Scope
 from service.domain.identifiers import WorkspaceId, new_id
+from service.engine.chunks import match_chunk
 from service.engine.uploads import Uploads
 from service.engine.worker import WorkerOptions
 from service.store import api_keys
@@ -55,11 +56,14 @@ class StepExecutor:
         self._permits.release()
 
     async def run(
-        self, function: Callable[[Job], Outcome], jobs: AsyncIterator[Job]
+        self,
+        function: Callable[[Job], Outcome],
+        jobs: AsyncIterator[Job],
+        limit_seconds: float = 0.0,
     ) -> AsyncGenerator[Outcome, None]:
         """Compute the jobs; see `Executor.run`."""
         async for job in jobs:
-            if not self._open.is_set():
+            if function is match_chunk and not self._open.is_set():
                 await self._permits.acquire()
                 if self._open.is_set():
                     # Released: the next one that waits goes on too.

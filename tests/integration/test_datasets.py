@@ -3,20 +3,24 @@
 import asyncio
 import json
 import os
+import resource
 import stat
 from pathlib import Path
 
+import pytest
+
+from service.domain.errors import MatchingFailedError
 from service.domain.reference import ReferenceVersion
 from service.engine import datasets
 from service.engine.datasets import MAX_FILES, ReferenceFiles
 from service.store import reference
 from service.store.database import Database
-from tests.seeding import ROWS, add_reference, add_workspace
+from tests.seeding import ROWS, Rows, add_reference, add_workspace
 
 
-async def make_version(database: Database) -> ReferenceVersion:
+async def make_version(database: Database, rows: Rows = ROWS) -> ReferenceVersion:
     workspace_id = await add_workspace(database)
-    reference_id = await add_reference(database, workspace_id)
+    reference_id = await add_reference(database, workspace_id, rows)
     async with database.connection() as connection:
         data = await reference.fetch(connection, workspace_id, reference_id)
     assert data is not None
@@ -71,6 +75,22 @@ async def test_the_oldest_files_go_but_none_that_is_in_use(
             assert newest.exists()
         assert in_use.exists()
     assert len(list(tmp_path.iterdir())) == MAX_FILES + 1
+
+
+async def test_a_full_disk_fails_with_a_sentence_and_leaves_no_part(
+    database: Database, tmp_path: Path
+) -> None:
+    long_row = ("ref_1", ("x" * 1_000_000, None))
+    version = await make_version(database, [long_row])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, before[1]))
+    try:
+        with pytest.raises(MatchingFailedError, match="no room on the disk"):
+            async with ReferenceFiles(tmp_path, database).lend(version):
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_the_directory_is_for_its_owner_alone_and_cleared_of_old_remains(

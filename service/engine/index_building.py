@@ -1,0 +1,80 @@
+"""How is the index of a reference version made from its rows, and saved for all who search it?
+
+Runs in the processes of the pool. What a large index takes to be built would stay with a process
+for ever: it is built by another one, which ends with it.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.domain.configs import FieldMapping, MatchingRules
+from service.domain.errors import MatchingFailedError
+from service.engine import index_cache
+from service.engine.calls import LENGTH, Failure
+from service.engine.reference_rows import read_columns
+from service.matching.index import ReferenceIndex, build
+
+# Files of rows from this size on are read by a process of their own.
+LARGE_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexJob:
+    """Which index to make: where it goes, and the file of rows whose values `columns` name."""
+
+    path: Path
+    rows: Path
+    columns: tuple[str, ...]
+    mappings: tuple[FieldMapping, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOutcome:
+    """An index that was saved, or the sentence that says why there is none."""
+
+    error: str | None = None
+
+
+def make_index(job: IndexJob) -> IndexOutcome:
+    """Save the index unless it is there by now."""
+    if job.rows.stat().st_size < LARGE_BYTES:
+        return make_index_here(job)
+    return _make_apart(job)
+
+
+def make_index_here(job: IndexJob) -> IndexOutcome:
+    """Save the index, built by this process."""
+    try:
+        index_cache.ensure(job.path, lambda: _build(job))
+    except MatchingFailedError as error:
+        return IndexOutcome(str(error))
+    return IndexOutcome()
+
+
+def _build(job: IndexJob) -> ReferenceIndex:
+    wanted = frozenset(mapping.target for mapping in job.mappings)
+    row_ids, values = read_columns(job.rows, job.columns, wanted)
+    return build(MatchingRules(field_mappings=job.mappings), row_ids, values)
+
+
+def _make_apart(job: IndexJob) -> IndexOutcome:
+    command = [sys.executable, "-P", "-m", "service.engine.child", str(os.getpid())]
+    body = pickle.dumps((make_index_here, job), protocol=5)
+    child = subprocess.run(  # noqa: S603 - our own module
+        command, input=LENGTH.pack(len(body)) + body, stdout=subprocess.PIPE, check=False
+    )
+    if not child.stdout:
+        return IndexOutcome(
+            "The process that made the index of the reference data died: give the machine more "
+            "memory, then run again."
+        )
+    # Written by our own child over a private pipe.
+    outcome = pickle.loads(child.stdout[LENGTH.size :])  # noqa: S301
+    if isinstance(outcome, Failure):
+        raise RuntimeError(f"{outcome.error} in the process that made the index:\n{outcome.trace}")
+    assert isinstance(outcome, IndexOutcome)
+    return outcome

@@ -1,0 +1,93 @@
+"""Where do worker processes find the index of a reference version? In a file that all of them map.
+
+A version never changes, so its index is made once for the same mappings and found by later runs.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from service.domain.configs import FieldMapping, MatchingRules
+from service.domain.errors import MatchingFailedError
+from service.domain.reference import ReferenceVersion
+from service.engine import index_cache
+from service.engine.datasets import ReferenceFiles
+from service.engine.executors import Executor
+from service.engine.index_building import IndexJob, make_index
+
+# Far above what the largest table takes; a process that stands still is noticed all the same.
+MAKE_LIMIT_SECONDS = 3600.0
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Who wants an index now: how many, and one of them at a time looks for it or makes it."""
+
+    users: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Indexes:
+    """A bounded directory of saved indexes, one per reference version and mappings."""
+
+    def __init__(self, directory: Path, rows: ReferenceFiles, executor: Executor) -> None:
+        """Use `directory`, readable for this user alone; other processes may share it."""
+        self._directory = directory
+        self._rows = rows
+        self._executor = executor
+        self._turns: dict[Path, _Turn] = {}
+
+    @asynccontextmanager
+    async def lend(self, version: ReferenceVersion, rules: MatchingRules) -> AsyncIterator[Path]:
+        """Lend the path of an index, made now from the version's rows if it is not there yet.
+
+        The file stays as long as the block lasts. Raises MatchingFailedError.
+        """
+        mappings = index_cache.ask(rules)
+        path = self._directory / index_cache.name(version, mappings)
+        async with self._turn(path):
+            pinned = index_cache.pin(path)
+            if pinned is None:
+                await self._make(version, mappings, path)
+                pinned = index_cache.pin(path)
+        if pinned is None:
+            raise MatchingFailedError(
+                "The index of the reference data was removed right after it was made: leave the "
+                "files in the data directory alone, then run again."
+            )
+        with pinned:
+            yield path
+
+    @asynccontextmanager
+    async def _turn(self, path: Path) -> AsyncIterator[None]:
+        turn = self._turns.setdefault(path, _Turn())
+        turn.users += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[path]
+
+    async def _make(
+        self, version: ReferenceVersion, mappings: tuple[FieldMapping, ...], path: Path
+    ) -> None:
+        async with self._rows.lend(version) as rows:
+            job = IndexJob(
+                path=path,
+                rows=rows,
+                columns=tuple(column.name for column in version.columns),
+                mappings=mappings,
+            )
+            outcomes = self._executor.run(make_index, _one(job), MAKE_LIMIT_SECONDS)
+            async with aclosing(outcomes):
+                outcome = await anext(outcomes)
+        if outcome.error is not None:
+            raise MatchingFailedError(outcome.error)
+
+
+async def _one(job: IndexJob) -> AsyncGenerator[IndexJob, None]:
+    yield job
