@@ -93,9 +93,9 @@ class FieldLayout:
         while True:
             partners, scores = np.empty(room, dtype=np.int32), np.empty(room)
             found = self._kernel.find_similar(
-                byref(self._words), idf.LEAST_SIMILARITY, address(symbols),
-                address(offsets), len(tokens), address(starts), address(partners),
-                address(scores), room,
+                byref(self._words), idf.LEAST_SIMILARITY, idf.LEAST_BEGINNING,
+                address(symbols), address(offsets), len(tokens), address(starts),
+                address(partners), address(scores), room,
             )  # fmt: skip
             if found < 0:
                 raise MemoryError("There is not enough memory to compare a document's words.")

@@ -119,7 +119,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hash_texts": (None, [c_void_p, c_void_p, c_int64, c_void_p, c_int64]),
     "find_similar": (
         c_int64,
-        [POINTER(ColumnPointers), c_double, *_TEXTS, *[c_void_p] * 3, c_int64],
+        [POINTER(ColumnPointers), c_double, c_int64, *_TEXTS, *[c_void_p] * 3, c_int64],
     ),
     "find_equal": (
         c_int64,

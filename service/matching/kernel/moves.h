@@ -18,10 +18,6 @@
 static const double LEVELS[] = {0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2, 0.0};
 #define LEVEL_COUNT ((int)(sizeof LEVELS / sizeof *LEVELS))
 
-struct range {
-    int64_t start, end;
-};
-
 /* Whether a reference number is near enough to score a level; for 0, to score at all. Wider by
  * more than rounding can take away. */
 static inline bool is_within(const struct column *column, double document, double reference, double level) {

@@ -56,6 +56,11 @@ static inline int pair_tokens(struct term *term, uint32_t stamp) {
     return 0;
 }
 
+/* What is not covered counts half. */
+static inline double half_open(double covered, double mass) {
+    return mass > 0 ? (covered + covered) / (covered + mass) : 0.0;
+}
+
 /* Bound every text that has a partner: each token counts for itself, and for all it pairs with. */
 static inline void gather(struct term *term, uint32_t stamp) {
     const struct column *column = term->column;
@@ -81,8 +86,9 @@ static inline void gather(struct term *term, uint32_t stamp) {
     memo->gathered_count = count;
     for (int64_t at = 0; at < count; at++) {
         int32_t code = memo->gathered[at];
-        double bound = memo->bounds[code].score / (term->token_mass + column->text_masses[code]) + SLACK;
-        memo->bounds[code].score = bound < 1.0 ? bound : 1.0;
+        double mass = term->token_mass + column->text_masses[code];
+        double covered = memo->bounds[code].score < mass ? memo->bounds[code].score : mass;
+        memo->bounds[code].score = half_open(covered, mass) + SLACK;
     }
 }
 
@@ -108,8 +114,7 @@ static inline double token_score(const struct term *term, int64_t code, uint32_t
     }
     const int32_t *own = tokens_of(term);
     for (int64_t at = 0; at < count; at++) document += term->field->masses[own[at]] * memo->best[at];
-    double mass = term->token_mass + column->text_masses[code];
-    double found = mass > 0 ? (document + reference) / mass : 0.0;
+    double found = half_open(document + reference, term->token_mass + column->text_masses[code]);
     return found < column->least ? 0.0 : found;
 }
 

@@ -70,6 +70,10 @@ struct index {
     const int32_t *order; /* [rows] positions in the reference data */
 };
 
+struct range {
+    int64_t start, end;
+};
+
 /* A mapping's side of a batch of documents. */
 struct field {
     const int32_t *codes; /* [documents] */
