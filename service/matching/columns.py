@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -36,6 +36,7 @@ MISSING = -1
 _LEADING_ZERO = re.compile(r"\D*0\d")
 _MOST_DIGITS = 15
 _PROBED_TEXTS = 100
+_SHORT_TEXT = 5
 
 
 class Kind(StrEnum):
@@ -57,6 +58,7 @@ class Reading:
     day_first: bool = True
     number_style: NumberStyle = field(default_factory=NumberStyle)
     token_weights: TokenWeights = field(default_factory=TokenWeights)
+    holds_identifiers: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,10 +128,10 @@ def type_reference(mapping: FieldMapping, texts: Sequence[str]) -> tuple[Reading
             return _type_dates(mapping, texts, dates, day_first=mapping.day_first)
         case NumericRangeMapping():
             return _type_numbers(mapping, texts)
-        case ExactMapping(verbatim=True):
-            return Reading(Kind.TEXT), _type_texts(mapping, texts)
         case ExactMapping():
-            return _type_exact(mapping, texts)
+            reading, values = _type_exact(mapping, texts)
+            is_identifying = _are_identifiers(reading.kind, texts[:_PROBED_TEXTS])
+            return replace(reading, holds_identifiers=is_identifying), values
         case _:
             assert_never(mapping)
 
@@ -185,6 +187,8 @@ def _type_exact(mapping: ExactMapping, texts: Sequence[str]) -> tuple[Reading, V
 
     The first few texts are tried first: they rule out most columns of plain text at once.
     """
+    if mapping.verbatim:
+        return Reading(Kind.TEXT), _type_texts(mapping, texts)
     few = texts[:_PROBED_TEXTS]
     if few and not np.isnan(read_dates(few).settle(day_first=True)).any():
         reading, values = _type_dates(mapping, texts, read_dates(texts), day_first=True)
@@ -195,6 +199,18 @@ def _type_exact(mapping: ExactMapping, texts: Sequence[str]) -> tuple[Reading, V
         if not (np.isnan(values.numbers).any() or any(map(_is_identifier, texts))):
             return reading, values
     return Reading(Kind.TEXT), _type_texts(mapping, texts)
+
+
+def _are_identifiers(kind: Kind, texts: Sequence[str]) -> bool:
+    """Whether most texts have a digit and are not short; numbers must be digits alone, too.
+
+    So orders, phones and tax numbers are identifiers; amounts, years, codes and words are not.
+    """
+    if kind is Kind.DATE or (kind is Kind.NUMBER and not all(map(str.isdecimal, texts))):
+        return False
+    squashed = [squash(text) for text in texts]
+    found = sum(len(text) >= _SHORT_TEXT and any(map(str.isdecimal, text)) for text in squashed)
+    return 2 * found > len(texts)
 
 
 def _is_identifier(text: str) -> bool:

@@ -23,10 +23,11 @@ from service.domain.configs import (
 )
 from service.matching import idf
 from service.matching.columns import Reading, Values
+from service.matching.normalize import fold_lookalikes
 
 Scores = NDArray[np.float64]
 
-# Credit for a near miss of an identifier rises from 0 at this similarity to MOST at equality.
+# Credit for a near miss of an identifier rises from 0 at this similarity to MOST at equal prints.
 NEAR_MISS_LEAST_SIMILARITY = 0.7
 NEAR_MISS_MOST_CREDIT = 0.9
 
@@ -54,14 +55,16 @@ def score_grid(
                 (document_codes[:, None], documents.numbers[:, None]),
                 (reference_codes[None, :], reference.numbers[None, :]),
             )
-            if not mapping.near:
+            if not credits_near_misses(mapping, reading):
                 return equal.astype(np.float64)
-            return _near_miss(equal, _text_grid(Scorer.RATIO, documents, reference))
+            prints = prints_of(documents), prints_of(reference)
+            return _near_miss(equal, _text_grid(Scorer.RATIO, *prints))
         case FuzzyMapping():
+            texts = documents.texts.tolist(), reference.texts.tolist()
             if mapping.scorer is Scorer.IDF:
-                similarity = idf.score_grid(reading.token_weights, *_texts(documents, reference))
+                similarity = idf.score_grid(reading.token_weights, *texts)
             else:
-                similarity = _text_grid(mapping.scorer, documents, reference)
+                similarity = _text_grid(mapping.scorer, *texts)
             return np.where(similarity < mapping.min_score, 0.0, similarity)
         case DateRangeMapping() | NumericRangeMapping():
             return _score_window(mapping, documents.numbers[:, None], reference.numbers[None, :])
@@ -79,14 +82,16 @@ def score_pairs(
             equal = _are_equal(
                 (document_codes, documents.numbers), (reference_codes, reference.numbers)
             )
-            if not mapping.near:
+            if not credits_near_misses(mapping, reading):
                 return equal.astype(np.float64)
-            return _near_miss(equal, _text_pairs(Scorer.RATIO, documents, reference))
+            prints = prints_of(documents), prints_of(reference)
+            return _near_miss(equal, _text_pairs(Scorer.RATIO, *prints))
         case FuzzyMapping():
+            texts = documents.texts.tolist(), reference.texts.tolist()
             if mapping.scorer is Scorer.IDF:
-                similarity = idf.score_pairs(reading.token_weights, *_texts(documents, reference))
+                similarity = idf.score_pairs(reading.token_weights, *texts)
             else:
-                similarity = _text_pairs(mapping.scorer, documents, reference)
+                similarity = _text_pairs(mapping.scorer, *texts)
             return np.where(similarity < mapping.min_score, 0.0, similarity)
         case DateRangeMapping() | NumericRangeMapping():
             return _score_window(mapping, documents.numbers, reference.numbers)
@@ -94,10 +99,21 @@ def score_pairs(
             assert_never(mapping)
 
 
-def _text_grid(scorer: Scorer, documents: Values, reference: Values) -> Scores:
+def credits_near_misses(mapping: ExactMapping, reading: Reading) -> bool:
+    """Whether unequal values score by how similar their prints are."""
+    return mapping.near and reading.holds_identifiers
+
+
+def prints_of(values: Values) -> list[str]:
+    """Return the texts whose similarity tells how near a miss is."""
+    return [fold_lookalikes(text) for text in values.texts.tolist()]
+
+
+def _text_grid(scorer: Scorer, documents: list[str], reference: list[str]) -> Scores:
     function, scale = _SCORERS[scorer]
     similarity: Scores = process.cdist(
-        *_texts(documents, reference),
+        documents,
+        reference,
         scorer=function,
         dtype=np.float64,
         workers=1,  # several processes share the machine
@@ -105,19 +121,16 @@ def _text_grid(scorer: Scorer, documents: Values, reference: Values) -> Scores:
     return similarity if scale == 1.0 else similarity / scale
 
 
-def _text_pairs(scorer: Scorer, documents: Values, reference: Values) -> Scores:
+def _text_pairs(scorer: Scorer, documents: list[str], reference: list[str]) -> Scores:
     function, scale = _SCORERS[scorer]
     similarity: Scores = process.cpdist(
-        *_texts(documents, reference),
+        documents,
+        reference,
         scorer=function,
         dtype=np.float64,
         workers=1,
     )
     return similarity if scale == 1.0 else similarity / scale
-
-
-def _texts(documents: Values, reference: Values) -> tuple[list[str], list[str]]:
-    return documents.texts.tolist(), reference.texts.tolist()
 
 
 def _shared_codes(

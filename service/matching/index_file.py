@@ -60,6 +60,7 @@ def _put_column(arrays: _Arrays, prefix: str, column: ReferenceColumn) -> _Notes
         "kind": column.reading.kind,
         "day_first": column.reading.day_first,
         "decimal_marks": [sorted(style.own_decimal_marks), sorted(style.three_place_marks)],
+        "holds_identifiers": column.reading.holds_identifiers,
         "unknown_token_weight": column.reading.token_weights.unknown,
         "unreadable": None if column.unreadable is None else asdict(column.unreadable),
     }
@@ -77,6 +78,7 @@ def _take_column(arrays: _Arrays, prefix: str, notes: _Notes) -> ReferenceColumn
             notes["day_first"],
             NumberStyle(own_marks, three_place_marks),
             TokenWeights(weights, notes["unknown_token_weight"]),
+            notes["holds_identifiers"],
         ),
         arrays[f"{prefix}raw_codes"],
         _take_texts(arrays, f"{prefix}raw_texts"),

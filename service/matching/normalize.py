@@ -21,6 +21,9 @@ _ACCENT_RANGES = (
     (0x0670, 0x0670), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F),
 )  # fmt: skip
 
+# Letters that scanners and typists take for digits, and the digits.
+_LOOKALIKES = str.maketrans("oilsbgzOILSBGZ", "01158620115862")
+
 # `unicodedata` sorts a run of marks in time quadratic in its length. Longer texts come to it with
 # their long runs sorted; no letter, digit or space is a mark.
 _LONGEST_UNSORTED = 1000
@@ -57,6 +60,14 @@ def squash(text: str) -> str:
     """Return the folded letters and digits alone; a text of signs only keeps its signs."""
     folded = _fold(text)
     return folded.translate(_SQUASHED) or "".join(folded.split()) or text.strip()
+
+
+def fold_lookalikes(squashed: str) -> str:
+    """Return an identifier with the letters that pass for digits as digits: o as 0, i and l as 1.
+
+    So two identifiers are as near as their prints look; the length stays.
+    """
+    return squashed.translate(_LOOKALIKES)
 
 
 def squash_keeping_case(text: str) -> str:

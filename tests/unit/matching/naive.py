@@ -20,10 +20,14 @@ from service.domain.configs import (
 from service.domain.documents import FieldValue
 from service.matching.columns import text_of, type_documents, type_reference
 
-# A value as compared: its text, and its day or amount (NaN for none); None when missing.
-Typed = tuple[str, float] | None
+# A value as compared: its text, its day or amount (NaN for none), and how an identifier looks in
+# print ("" for none); None when missing.
+Value = tuple[str, float, str]
+Typed = Value | None
 # The sets of words of a column's distinct texts.
 Words = list[frozenset[str]]
+
+LOOKALIKES = dict(zip("oilsbgzOILSBGZ", "01158620115862", strict=True))
 
 SCORERS: dict[Scorer, Callable[[str, str], float]] = {
     Scorer.TOKEN_SORT: lambda a, b: fuzz.ratio(a, b) / 100,
@@ -44,9 +48,10 @@ def prepare(
         texts = [row[mapping.target] for row in rows]
         present = [text for text in texts if text and text.strip()]
         reading, values = type_reference(mapping, present)
+        is_near = isinstance(mapping, ExactMapping) and mapping.near and reading.holds_identifiers
         queue = iter(zip(values.texts.tolist(), values.numbers.tolist(), strict=True))
         column = [next(queue) if text and text.strip() else None for text in texts]
-        typed_rows.append([_readable(mapping, value) for value in column])
+        typed_rows.append([_type(mapping, value, is_near) for value in column])
         fields: list[Typed] = []
         for document in documents:
             value = document.get(mapping.source)
@@ -54,7 +59,7 @@ def prepare(
                 fields.append(None)
                 continue
             one = type_documents(mapping, reading, [value])
-            fields.append(_readable(mapping, (one.texts[0], float(one.numbers[0]))))
+            fields.append(_type(mapping, (one.texts[0], float(one.numbers[0])), is_near))
         typed_documents.append(fields)
     return typed_rows, typed_documents
 
@@ -87,9 +92,12 @@ def search(
     return answer
 
 
-def _readable(mapping: FieldMapping, value: Typed) -> Typed:
+def _type(mapping: FieldMapping, value: tuple[str, float] | None, is_near: bool) -> Typed:
     is_window = isinstance(mapping, DateRangeMapping | NumericRangeMapping)
-    return None if is_window and value is not None and math.isnan(value[1]) else value
+    if value is None or (is_window and math.isnan(value[1])):
+        return None
+    looks = "".join(LOOKALIKES.get(letter, letter) for letter in value[0]) if is_near else ""
+    return *value, looks
 
 
 def _weights(rules: MatchingRules, fields: list[Typed]) -> list[float]:
@@ -139,8 +147,8 @@ def _weigh(words: Words, token: str) -> float:
 def _score(
     mapping: FieldMapping,
     words: Words,
-    document: tuple[str, float],
-    reference: tuple[str, float],
+    document: Value,
+    reference: Value,
 ) -> float:
     match mapping:
         case FuzzyMapping(scorer=Scorer.IDF):
@@ -150,7 +158,7 @@ def _score(
             similarity = SCORERS[mapping.scorer](document[0], reference[0])
             return similarity if similarity >= mapping.min_score else 0.0
         case ExactMapping():
-            return _score_exact(mapping, document, reference)
+            return _score_exact(document, reference)
         case DateRangeMapping():
             return _fall(abs(document[1] - reference[1]), mapping.tolerance_days, mapping.flat)
         case NumericRangeMapping():
@@ -162,16 +170,14 @@ def _score(
             assert_never(mapping)
 
 
-def _score_exact(
-    mapping: ExactMapping, document: tuple[str, float], reference: tuple[str, float]
-) -> float:
+def _score_exact(document: Value, reference: Value) -> float:
     if math.isnan(document[1]) or math.isnan(reference[1]):
         is_equal = document[0] == reference[0]
     else:
         is_equal = document[1] == reference[1]
-    if is_equal or not mapping.near:
+    if is_equal or not document[2]:
         return float(is_equal)
-    similarity = Indel.normalized_similarity(document[0], reference[0])
+    similarity = Indel.normalized_similarity(document[2], reference[2])
     return 0.9 * min(max((similarity - 0.7) / 0.3, 0.0), 1.0)
 
 

@@ -67,6 +67,28 @@ def test_exact_compares_by_what_the_whole_column_reads_as(texts: list[str], kind
     assert type_reference(EXACT, texts)[0].kind is kind
 
 
+@pytest.mark.parametrize(
+    ("texts", "are_identifiers"),
+    [
+        (["PO-2024-0001", "4500000735", "B/24/0000001"], True),
+        (["4500000735"], True),
+        (["310-475-3585", "(0)30 12345"], True),
+        (["DE 136 695 976", "pending", "n/a", "DE136695977", "FR 12 345678901"], True),
+        (["pending", "n/a", "DE136695976"], False),
+        (["12.50", "10000.00"], False),
+        (["2023", "2024"], False),
+        (["A1", "A12"], False),
+        (["2024-03-01"], False),
+        (["EUR", "USD"], False),
+        ([], False),
+    ],
+)
+def test_most_values_of_identifiers_are_long_and_have_digits(
+    texts: list[str], are_identifiers: bool
+) -> None:
+    assert type_reference(EXACT, texts)[0].holds_identifiers is are_identifiers
+
+
 def test_verbatim_never_compares_by_value() -> None:
     verbatim = ExactMapping(source="s", target="t", weight=1, verbatim=True)
     reading, values = type_reference(verbatim, ["12 ", "7"])

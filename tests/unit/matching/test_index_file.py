@@ -67,6 +67,7 @@ EVERY_KIND = (
     DateRangeMapping(source="c", target="due", weight=1),
     ExactMapping(source="c", target="due", weight=1),
     NumericRangeMapping(source="b", target="name", weight=1),
+    ExactMapping(source="d", target="phone", weight=1, near=True),
 )
 
 
@@ -79,6 +80,7 @@ def test_every_part_of_an_index_comes_back(
         "name": ["Vega Øst Ltd", "VEGA", None, "Vega Øst Ltd"],
         "total": ["1.234,5", "12", "", "1,5"],
         "due": ["04/13/2024", "2024-02-01", "2024-02-30", None],
+        "phone": ["030 12345", "0351-54321", "030 12345", ""],
     }
     columns = {name: values[:count] for name, values in four.items()}
     row_ids = [ReferenceRowId(f"r{row}") for row in range(count)]
@@ -107,7 +109,7 @@ def test_no_part_of_an_index_is_forgotten() -> None:
         UnreadableReference: "target count sample",
         Column: "values codes",
         Values: "texts numbers",
-        Reading: "kind day_first number_style token_weights",
+        Reading: "kind day_first number_style token_weights holds_identifiers",
         TokenWeights: "by_token unknown",
         NumberStyle: "own_decimal_marks three_place_marks",
     }
