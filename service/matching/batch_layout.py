@@ -16,7 +16,7 @@ from service.matching import idf
 from service.matching.columns import Column, Kind, Values
 from service.matching.comparators import score_grid
 from service.matching.compiled import ColumnPointers, address
-from service.matching.layout import SearchKind, code_points, offsets_of, symbols_of
+from service.matching.layout import SearchKind, code_points, compares_prints, offsets_of, symbols_of
 from service.matching.reference_column import ReferenceColumn
 
 Members = dict[str, NDArray[Any]]
@@ -41,6 +41,10 @@ class FieldLayout:
         self._words = words
         self.kind = SearchKind(int(layout["kind"][0]))
 
+    def compares_prints(self, mapping: FieldMapping) -> bool:
+        """Tell whether near misses count, by the prints of the texts."""
+        return compares_prints(mapping, self._reference.reading)
+
     def lay_out(self, mapping: FieldMapping, column: Column) -> Members:
         """Lay out one mapping's values of the documents."""
         values = column.values
@@ -56,11 +60,15 @@ class FieldLayout:
             }
         if kind is SearchKind.TOKENS:
             return members | self._tokens(values)
-        points, lengths = code_points(values.texts.tolist())
+        are_prints = self.compares_prints(mapping)
+        texts = values.texts.tolist()
+        points, lengths = code_points(texts, are_prints=are_prints)
         offsets = offsets_of(lengths)
         symbols = symbols_of(points, self._layout["alphabet_points"])
         members |= {"symbols": symbols, "offsets": offsets}
         starts, equal = self._find_equal(symbols, offsets)
+        if are_prints:
+            starts, equal = self._keep_equal_texts(texts, starts, equal)
         if isinstance(mapping, ExactMapping) and self._reference.reading.kind is not Kind.TEXT:
             starts, equal = self._by_number(values.numbers, starts, equal)
         return members | {"equal_starts": starts, "equal": equal}
@@ -119,6 +127,18 @@ class FieldLayout:
             if found <= room:
                 return starts, equal
             room = found
+
+    def _keep_equal_texts(
+        self, texts: list[str], starts: NDArray[np.int64], equal: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Of texts with equal prints, keep those that are equal themselves."""
+        owners = np.repeat(np.arange(len(texts)), np.diff(starts))
+        equal = equal[: starts[-1]]
+        known = self._reference.column.values.texts.take(self._layout["by_length"][equal])
+        is_same = [texts[owner] == text for owner, text in zip(owners, known, strict=True)]
+        kept = np.array(is_same, dtype=np.bool_)
+        lengths = np.bincount(owners[kept], minlength=len(texts)).astype(np.int64)
+        return offsets_of(lengths), equal[kept]
 
     def _by_number(
         self,

@@ -21,9 +21,11 @@ from service.domain.configs import (
     NumericRangeMapping,
     Scorer,
 )
-from service.matching.columns import MISSING, Kind
+from service.matching.columns import MISSING, Kind, Reading
+from service.matching.comparators import credits_near_misses
 from service.matching.compiled import MAX_ALPHABET, SIGNATURE_BITS, address, load_kernel
 from service.matching.idf import TokenWeights
+from service.matching.normalize import fold_lookalikes
 from service.matching.reference_column import ReferenceColumn
 
 Arrays = dict[str, NDArray[Any]]
@@ -115,7 +117,7 @@ def _lay_out_values(kernel: CDLL, mapping: FieldMapping, column: ReferenceColumn
         numbers = values.numbers[order]
         return _plain(kind, _ranks(order, count), len(order)) | {"numbers": numbers}
     texts = values.texts.tolist()
-    points, lengths = code_points(texts)
+    points, lengths = code_points(texts, are_prints=compares_prints(mapping, column.reading))
     alphabet = _distinct_points(points)
     kind = kind_of(mapping, len(alphabet))
     if kind is SearchKind.TABLE:
@@ -124,7 +126,7 @@ def _lay_out_values(kernel: CDLL, mapping: FieldMapping, column: ReferenceColumn
         tokens = _lay_out_tokens(kernel, texts, column.reading.token_weights)
         return _plain(kind, np.arange(count, dtype=np.int32), count) | tokens
     laid = _lay_out_texts(kernel, points, lengths, alphabet)
-    order = laid.pop("by_length")
+    order = laid["by_length"]
     laid |= _plain(kind, _ranks(order, count), count)
     if isinstance(mapping, ExactMapping) and column.reading.kind is not Kind.TEXT:
         numbers = values.numbers[order]
@@ -160,11 +162,21 @@ def _choose_cluster(laid: Sequence[Arrays]) -> int:
     return max(range(len(laid)), key=preference)
 
 
-def code_points(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def compares_prints(mapping: FieldMapping, reading: Reading) -> bool:
+    """Tell whether texts are laid out as their prints, which near misses are compared by."""
+    return isinstance(mapping, ExactMapping) and credits_near_misses(mapping, reading)
+
+
+def code_points(
+    texts: Sequence[str], *, are_prints: bool = False
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Return the code points of all texts, one after another, and how many each has."""
-    joined = "".join(texts).encode("utf-32-le", "surrogatepass")
+    joined = "".join(texts)
+    if are_prints:
+        joined = fold_lookalikes(joined)
+    points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    return np.frombuffer(joined, dtype=np.uint32), lengths
+    return points, lengths
 
 
 def _distinct_points(points: NDArray[np.uint32]) -> NDArray[np.uint32]:

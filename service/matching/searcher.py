@@ -84,8 +84,8 @@ class Searcher:
         """Search for documents that the kernel takes."""
         mappings = rules.field_mappings
         columns = (ColumnPointers * len(mappings)).from_buffer_copy(self._pointers)
-        for mapping, pointers in zip(mappings, columns, strict=True):
-            fill(pointers, _options(mapping))
+        for mapping, field, pointers in zip(mappings, self._fields, columns, strict=True):
+            fill(pointers, _options(mapping, are_prints=field.compares_prints(mapping)))
         index = IndexPointers(rows=self._rows, mappings=len(mappings), columns=columns)
         fill(index, {name: self._layout[name] for name in ("cells", "order")})
         kept: list[NDArray[Any]] = []
@@ -159,9 +159,9 @@ def _free(kernel: Any, workspaces: list[int]) -> None:
         kernel.free_workspace(workspace)
 
 
-def _options(mapping: FieldMapping) -> dict[str, NDArray[Any] | int | float]:
+def _options(mapping: FieldMapping, *, are_prints: bool) -> dict[str, NDArray[Any] | int | float]:
     match mapping:
-        case ExactMapping(near=True):
+        case ExactMapping() if are_prints:
             return {"near": NEAR_MISS_MOST_CREDIT, "near_from": NEAR_MISS_LEAST_SIMILARITY}
         case FuzzyMapping(min_score=least):
             return {"least": least}

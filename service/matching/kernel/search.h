@@ -102,14 +102,21 @@ static void level(struct query *query, struct term *term) {
         add_level(term, 0.0, 20 + COST_OF_VISIT * rows_equal(term));
 }
 
-static void seed_tokens(struct query *query, const struct term *term) {
+/* Of a mapping with known scores or bounds, the rows of the best codes: some, and enough of them. */
+static void seed_best(struct query *query, const struct term *term) {
+    static const double PARTS_OF_BEST[] = {0.95, 0.8, 0.6, 0.3};
     const struct memo *memo = term->memo;
-    int64_t rows = 0;
-    for (int64_t at = 0; at < memo->gathered_count && rows < SEED_ROWS; at++) {
-        int32_t code = memo->gathered[at];
-        if (memo->bounds[code].score < 0.95 * term->best) continue;
-        visit_code(query, term->column, code);
-        rows += term->column->starts[code + 1] - term->column->starts[code];
+    const struct column *column = term->column;
+    int64_t count = term->table ? column->distinct : memo->gathered_count, rows = 0;
+    for (int part = 0; part < 4 && rows < MAX_CANDIDATES; part++) {
+        double least = term->best * PARTS_OF_BEST[part];
+        for (int64_t at = 0; at < count && rows < SEED_ROWS; at++) {
+            int32_t code = term->table ? (int32_t)at : memo->gathered[at];
+            if ((term->table ? term->table[code] : memo->bounds[code].score) < least) continue;
+            int64_t start = column->starts[code], found = column->starts[code + 1] - start;
+            visit_all(query, column->rows + start, found < SEED_ROWS ? found : SEED_ROWS);
+            rows += found;
+        }
     }
 }
 
@@ -125,7 +132,7 @@ static void seed(struct query *query) {
             int64_t skipped = count > SEED_ROWS ? (count - SEED_ROWS) / 2 : 0;
             visit_all(query, column->rows + start + skipped, count < SEED_ROWS ? count : SEED_ROWS);
         }
-        if (column->kind == TOKENS && !term->table) seed_tokens(query, term);
+        if ((column->kind == TOKENS || term->table) && term->best > 0) seed_best(query, term);
         int64_t best = -1;
         for (int64_t drawn = 0; drawn < term->sampled_count; drawn++)
             if (best < 0 || term->sampled[drawn] > term->sampled[best]) best = drawn;
