@@ -12,6 +12,7 @@ from service.domain.configs import (
     FuzzyMapping,
     MatchingRules,
     RunTarget,
+    Scorer,
     normalize_weights,
 )
 from service.domain.documents import FieldValue
@@ -42,7 +43,8 @@ from service.store.runs import NewRun
 RULES = MatchingRules(
     field_mappings=normalize_weights(
         (
-            FuzzyMapping(source="vendor", target="name", weight=0.6),
+            # A scorer by which every row is a candidate.
+            FuzzyMapping(source="vendor", target="name", weight=0.6, scorer=Scorer.TOKEN_SORT),
             ExactMapping(source="number", target="number", weight=0.4),
         )
     ),

@@ -85,7 +85,7 @@ class ExactBody(MappingBody):
     strategy: Literal["exact"] = Field(validation_alias=AliasChoices(*_STRATEGY_SPELLINGS))
     case_sensitive: bool = False
     verbatim: bool = False
-    near: bool = False
+    near: bool = True
 
     def mapping(self) -> FieldMapping:
         """Return the domain's value."""
@@ -96,7 +96,7 @@ class FuzzyBody(MappingBody):
     """A fuzzy mapping."""
 
     strategy: Literal["fuzzy"] = Field(validation_alias=AliasChoices(*_STRATEGY_SPELLINGS))
-    scorer: Scorer = Field(default=Scorer.TOKEN_SORT, strict=False)
+    scorer: Scorer = Field(default=Scorer.IDF, strict=False)
     min_score: Share = 0.0
 
     def mapping(self) -> FieldMapping:

@@ -47,7 +47,7 @@ class ExactMapping:
     """1 when equal after folding case, accents, spaces and punctuation, else 0.
 
     `case_sensitive` keeps case, `verbatim` compares the texts untouched, `near` gives up to .9
-    for a near miss of an identifier.
+    for a near miss in a column of identifiers (most values are long and have digits).
     """
 
     source: str
@@ -56,7 +56,7 @@ class ExactMapping:
     strategy: Literal["exact"] = "exact"
     case_sensitive: bool = False
     verbatim: bool = False
-    near: bool = False
+    near: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class FuzzyMapping:
     target: str
     weight: float
     strategy: Literal["fuzzy"] = "fuzzy"
-    scorer: Scorer = Scorer.TOKEN_SORT
+    scorer: Scorer = Scorer.IDF
     min_score: float = 0.0
 
 

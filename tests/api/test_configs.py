@@ -58,7 +58,7 @@ async def test_the_documented_body_comes_back_whole(configs: Configs) -> None:
         "name": "Invoices",
         "reference_data_id": str(configs.reference_data_id),
         "field_mappings": [
-            {**SAMPLE_MAPPINGS[0], "scorer": "token_sort", "min_score": 0.0},
+            {**SAMPLE_MAPPINGS[0], "scorer": "idf", "min_score": 0.0},
             {**SAMPLE_MAPPINGS[1], "day_first": True, "flat": False},
             {**SAMPLE_MAPPINGS[2], "tolerance_absolute": None, "flat": False},
         ],
@@ -79,9 +79,9 @@ async def test_defaults_are_written_out(configs: Configs) -> None:
     assert {key: exact[key] for key in ("case_sensitive", "verbatim", "near")} == {
         "case_sensitive": False,
         "verbatim": False,
-        "near": False,
+        "near": True,
     }
-    assert (fuzzy["scorer"], fuzzy["min_score"]) == ("token_sort", 0.0)
+    assert (fuzzy["scorer"], fuzzy["min_score"]) == ("idf", 0.0)
     assert (date["tolerance_days"], date["day_first"], date["flat"]) == (7.0, True, False)
     assert (number["tolerance_percent"], number["tolerance_absolute"]) == (5.0, None)
     assert (made["threshold"], made["review_threshold"]) == (0.85, 0.5)
@@ -100,7 +100,7 @@ async def test_other_spellings_are_read_and_ours_are_written(configs: Configs) -
     assert made["field_mappings"][0] == {
         **FUZZY,
         "weight": 0.75,
-        "scorer": "token_sort",
+        "scorer": "idf",
         "min_score": 0.0,
     }
 

@@ -55,7 +55,7 @@ class Task:
 
 
 INVOICE_MAPPINGS = (
-    ExactMapping(source="po_number", target="po_number", weight=0.25, near=True),
+    ExactMapping(source="po_number", target="po_number", weight=0.25),
     FuzzyMapping(source="vendor_name", target="vendor_name", weight=0.30),
     NumericRangeMapping(source="amount", target="amount", weight=0.20, tolerance_percent=2),
     DateRangeMapping(source="invoice_date", target="order_date", weight=0.10, tolerance_days=60),

@@ -204,7 +204,7 @@ def test_mappings_and_versions_that_need_another_index_have_one_of_their_own() -
     names = [
         name_of(NAME),
         name_of(NAME, NAME),
-        name_of(replace(NAME, scorer=Scorer.IDF)),
+        name_of(replace(NAME, scorer=Scorer.RATIO)),
         name_of(replace(NAME, target="city")),
         name_of(ExactMapping(source="vendor", target="name", weight=1)),
         name_of(ExactMapping(source="vendor", target="name", weight=1, verbatim=True)),
