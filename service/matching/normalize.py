@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from service.matching.legal_forms import drop_legal_forms
 
@@ -20,6 +20,12 @@ _ACCENT_RANGES = (
     (0x0300, 0x036F), (0x0591, 0x05C7), (0x0610, 0x061A), (0x0640, 0x0640), (0x064B, 0x065F),
     (0x0670, 0x0670), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F),
 )  # fmt: skip
+
+# Letters of scripts that set no spaces between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
 
 # Letters that scanners and typists take for digits, and the digits.
 _LOOKALIKES = str.maketrans("oilsbgzOILSBGZ", "01158620115862")
@@ -52,8 +58,11 @@ def sort_tokens(normalized: str) -> str:
 
 
 def distinct_tokens(normalized: str) -> str:
-    """Return each word once, in order of code points: the text that the `idf` scorer compares."""
-    return " ".join(sorted(set(normalized.split())))
+    """Return each word once, in order of code points: the text that the `idf` scorer compares.
+
+    Scripts without spaces give each two neighbouring letters in place of words.
+    """
+    return " ".join(sorted(set(_UNSPACED.sub(_pair_letters, normalized).split())))
 
 
 def squash(text: str) -> str:
@@ -74,6 +83,11 @@ def squash_keeping_case(text: str) -> str:
     """Return what `squash` returns, with capitals kept."""
     plain = _compose(_strip_accents(text))
     return plain.translate(_SQUASHED) or "".join(plain.split()) or text.strip()
+
+
+def _pair_letters(run: re.Match[str]) -> str:
+    pairs = (first + second for first, second in pairwise(run[0]))
+    return f" {' '.join(pairs) or run[0]} "
 
 
 def _fold(text: str) -> str:

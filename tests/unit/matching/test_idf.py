@@ -78,6 +78,8 @@ def test_a_text_without_tokens_has_no_score() -> None:
     [
         ("Vega Logistik", ["Vega Logistics", "Vega Transport", "Omni Logistik"]),
         ("Kowalski Transport", ["Kowalsky Transport", "Kowalska Spedycja", "Meyer Transport"]),
+        ("東京電力", ["東京電力ホールディングス", "東京建物", "関西電力"]),
+        ("ไทยเบฟเวอเรจ", ["ไทยเบฟเวอเรจ จำกัด", "ไทยออยล์"]),
         ("VEGA LOGISTIK GMBH, Billing Dept", ["Vega Logistik", "Vega Nord", "Nord Logistik"]),
     ],
 )

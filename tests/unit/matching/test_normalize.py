@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.matching.normalize import (
+    distinct_tokens,
+    fold_lookalikes,
     normalize,
     sort_tokens,
     split_words,
@@ -117,3 +119,25 @@ def test_legal_forms_that_meet_are_dropped_at_once(words: list[str]) -> None:
 @given(st.permutations(["vega", "nord", "2000"]))
 def test_word_order_does_not_count_after_sorting(words: list[str]) -> None:
     assert sort_tokens(" ".join(words)) == "2000 nord vega"
+
+
+@pytest.mark.parametrize(
+    ("normalized", "tokens"),
+    [
+        ("vega nord vega 12", "12 nord vega"),
+        ("東京電力", "京電 東京 電力"),
+        ("東", "東"),
+        ("abc東京ガス 電", "abc ガス 京ガ 東京 電"),
+        ("삼성 전자", "삼성 전자"),
+        ("", ""),
+    ],
+)
+def test_tokens_are_distinct_words_or_pairs_of_letters_without_spaces(
+    normalized: str, tokens: str
+) -> None:
+    assert distinct_tokens(normalized) == tokens
+
+
+def test_letters_that_pass_for_digits_look_like_them() -> None:
+    assert fold_lookalikes("po2O24OOl7sb") == "p02024001758"
+    assert fold_lookalikes("acdefhjkmnpqrtuvwxy") == "acdefhjkmnpqrtuvwxy"
