@@ -53,7 +53,6 @@ class ColumnPointers(Structure):
         ("tolerance", c_double),
         ("is_relative", c_int64),
         ("is_flat", c_int64),
-        ("is_prefixed", c_int64),
         ("is_clustered", c_int64),
     ]
 

@@ -33,8 +33,6 @@ Arrays = dict[str, NDArray[Any]]
 # A relative window around a number is one stretch of numbers up to half of it; what is wider, and
 # what has no bound that costs less than the score itself, is scored for each distinct value.
 MOST_RELATIVE_TOLERANCE = 0.45
-# From this share on it is cheaper to go on from a shared beginning than to look at signatures.
-SHARED_PART = 0.4
 _SAMPLE_SIZE, _SAMPLE_SIZE_OF_MANY, _MANY_ROWS = 64, 256, 50_000
 _TEXTS_COUNTED = 20_000
 
@@ -237,7 +235,6 @@ def _lay_out_texts(
         "hashed": hashed,
         "length_starts": length_starts,
         "shared": shared,
-        "is_prefixed": np.array([shared.sum() > SHARED_PART * offsets[-1]], dtype=np.int64),
     }
 
 

@@ -144,9 +144,9 @@ def _part(layout: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[
 
 def _point(layout: Mapping[str, NDArray[Any]], pointers: ColumnPointers) -> None:
     fill(pointers, {name: layout[name] for name in _ARRAYS if name in layout})
-    for name in ("kind", "distinct", "is_prefixed", "is_clustered", "vocabulary"):
+    for name in ("kind", "distinct", "is_clustered", "vocabulary"):
         if name in layout:
-            fill(pointers, {name: int(layout[name][0])})
+            fill(pointers, {name: layout[name][0].item()})
     if "sample" in layout:
         pointers.sample_size = len(layout["sample"])
     if "symbols" in layout:

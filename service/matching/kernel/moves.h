@@ -12,8 +12,9 @@
 #define COST_OF_SIGNATURE 1.3
 #define COST_OF_SYMBOL 0.45
 #define COST_OF_VISIT 90.0
-#define COST_OF_NEXT_VISIT 40.0
-#define COST_OF_PREFIX 0.45
+#define COST_OF_NEXT_VISIT 60.0
+#define COST_OF_BEGINNING 0.4
+#define COST_OF_STEP 3.0
 
 static const double LEVELS[] = {0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2, 0.0};
 #define LEVEL_COUNT ((int)(sizeof LEVELS / sizeof *LEVELS))
@@ -90,29 +91,52 @@ static inline struct range lengths_for(const struct term *term, double alike) {
     return (struct range){column->length_starts[low], column->length_starts[high + 1]};
 }
 
+/* The cost of a text, when those that the signatures leave are compared. */
+static inline double cost_by_signature(const struct term *term, double alike) {
+    const struct column *column = term->column;
+    double left = 0.25, length = (double)column->offsets[column->distinct] / (double)(column->distinct + 1);
+    for (int64_t drawn = 0; drawn < term->sampled_count; drawn++) left += term->sampled_bounds[drawn] >= alike;
+    double compared = left / (0.25 + (double)term->sampled_count);
+    return COST_OF_SIGNATURE + compared * COST_OF_SYMBOL * length * (double)term->words;
+}
+
+/* The cost of a text, when beginnings are compared in order: a beginning is given up once so many
+ * of its symbols find no partner that too few are left. Those it shares were compared before. */
+static inline double cost_by_prefix(const struct term *term, double alike) {
+    const struct column *column = term->column;
+    if (!term->traced_count) return INFINITY;
+    double steps = 0;
+    for (int64_t traced = 0, drawn = 0; traced < term->traced_count; drawn++) {
+        int64_t code = column->sample[drawn], length = text_length(column, code);
+        if (length > MOST_SHARED) continue;
+        const uint8_t *misses = term->misses[traced++];
+        int64_t spare = length - fewest_common(alike, term->length, length), depth = column->shared[code];
+        if (spare < 0 || (depth && misses[depth - 1] > spare)) continue;
+        for (; depth < length; depth++) {
+            steps++;
+            if (misses[depth] > spare) break;
+        }
+    }
+    return COST_OF_BEGINNING + COST_OF_STEP * steps / (double)term->traced_count;
+}
+
 /* From the share of sampled rows that reach the level: how many rows, and how many comparisons. */
 static inline void level_text(struct query *query, struct term *term) {
     const struct column *column = term->column;
-    double rows = (double)query->index->rows, distinct = (double)column->distinct;
-    double equal = rows_equal(term);
+    double rows = (double)query->index->rows, equal = rows_equal(term);
     if (column->kind == EXACT) add_level(term, column->near, 20 + COST_OF_VISIT * equal);
     for (int at = 0; at < LEVEL_COUNT; at++) {
         double level = LEVELS[at];
         if (column->kind == EXACT && level >= column->near) continue;
         double alike = similarity_for(column, level), hits = 0.25;
-        for (int64_t drawn = 0; drawn < term->sampled_count; drawn++)
-            hits += term->sampled[drawn] >= alike;
+        for (int64_t drawn = 0; drawn < term->sampled_count; drawn++) hits += term->sampled[drawn] >= alike;
+        double share = hits / (0.25 + (double)term->sampled_count);
+        double by_signature = cost_by_signature(term, alike), by_prefix = cost_by_prefix(term, alike);
         struct range codes = lengths_for(term, alike);
-        double share = term->sampled_count ? hits / (double)term->sampled_count : 1.0;
-        double compared = 2 * share < term->bound_share ? 2 * share : term->bound_share;
-        double comparison = COST_OF_SYMBOL * (double)(term->words * (column->offsets[column->distinct]
-                                                                     / (column->distinct + 1)));
-        double cost = 50 + share * rows * COST_OF_VISIT + COST_OF_SIGNATURE * (double)(codes.end - codes.start)
-                      + (compared + 0.02) * distinct * comparison;
-        if (column->is_prefixed && term->words == 1)
-            cost = 50 + share * rows * COST_OF_VISIT + COST_OF_PREFIX * (1 + 8 * share) * (double)(codes.end - codes.start);
+        double cost = 50 + COST_OF_VISIT * (share * rows + equal)
+                      + (double)(codes.end - codes.start) * (by_prefix < by_signature ? by_prefix : by_signature);
         double reach = level < column->least ? 0.0 : level;
-        add_level(term, reach, cost + COST_OF_VISIT * equal);
+        add_level(term, reach, cost);
         if (reach == 0.0) return;
     }
 }
@@ -234,7 +258,7 @@ static inline int64_t scan_prefixes(struct query *query, struct term *term, int6
 }
 
 static inline void scan_length(struct query *query, struct term *term, int64_t length, double level,
-                               double others) {
+                               double others, bool by_prefix) {
     const struct column *column = term->column;
     int64_t count = 0, end = column->length_starts[length + 1];
     double asked = (least_score(query) - SLACK - others) / term->weight;
@@ -242,7 +266,7 @@ static inline void scan_length(struct query *query, struct term *term, int64_t l
     int64_t fewest = fewest_common(alike, term->length, length);
     if (fewest < 1) fewest = 1;
     if (fewest > length || fewest > term->length) return;
-    if (column->is_prefixed && term->words == 1 && length <= MOST_SHARED) {
+    if (length <= MOST_SHARED && by_prefix) {
         count = scan_prefixes(query, term, length, fewest);
         for (int64_t at = 0; at < count; at++)
             visit_if_good(query, term, query->workspace->found[at], level, others);
@@ -257,14 +281,16 @@ static inline void scan_length(struct query *query, struct term *term, int64_t l
 
 /* Lengths near the document's come first: their texts raise the least score soonest. */
 static inline void scan_texts(struct query *query, struct term *term, double level, double others) {
-    struct range codes = lengths_for(term, similarity_for(term->column, level));
+    double alike = similarity_for(term->column, level);
+    bool by_prefix = cost_by_prefix(term, alike) < cost_by_signature(term, alike);
+    struct range codes = lengths_for(term, alike);
     const int32_t *starts = term->column->length_starts;
     int64_t longest = term->column->longest;
     int64_t low = term->length < longest ? term->length : longest, high = low + 1;
     while ((low >= 0 && starts[low + 1] > codes.start) || (high <= longest && starts[high] < codes.end)) {
-        if (low >= 0 && starts[low + 1] > codes.start) scan_length(query, term, low, level, others);
+        if (low >= 0 && starts[low + 1] > codes.start) scan_length(query, term, low, level, others, by_prefix);
         low--;
-        if (high <= longest && starts[high] < codes.end) scan_length(query, term, high, level, others);
+        if (high <= longest && starts[high] < codes.end) scan_length(query, term, high, level, others, by_prefix);
         high++;
     }
 }

@@ -28,16 +28,14 @@ static int open_text(struct query *query, struct term *term) {
         return 0;
     }
     term->best = has_equal(term) || column->kind == FUZZY ? 1.0 : column->near;
-    int64_t left = 0;
     for (int64_t drawn = 0; drawn < column->sample_size; drawn++) {
         int64_t code = column->sample[drawn], length = text_length(column, code);
         double alike = similarity(common_subsequence(term, code), term->length, length);
         term->sampled[drawn] = alike;
-        double bound = similarity(most_common(term, code, length), term->length, length);
-        left += bound >= 0.7;
+        term->sampled_bounds[drawn] = similarity(most_common(term, code, length), term->length, length);
     }
     term->sampled_count = column->sample_size;
-    term->bound_share = column->sample_size ? (double)left / (double)column->sample_size : 1.0;
+    trace_sample(term);
     return 0;
 }
 

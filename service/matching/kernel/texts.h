@@ -118,6 +118,26 @@ static inline void common_subsequences(const struct term *term, const int32_t *c
     common[3] = count_zeros(d, term->length);
 }
 
+/* Follow how many symbols of some sampled texts find no partner, symbol by symbol. */
+static inline void trace_sample(struct term *term) {
+    const struct column *column = term->column;
+    term->traced_count = 0;
+    if (term->words > 1 || term->length > MOST_SHARED) return;
+    for (int64_t drawn = 0; drawn < column->sample_size && term->traced_count < MAX_TRACED; drawn++) {
+        int64_t code = column->sample[drawn];
+        const uint16_t *text = column->symbols + column->offsets[code];
+        int64_t length = column->offsets[code + 1] - column->offsets[code];
+        if (length > MOST_SHARED) continue;
+        uint64_t state = ~UINT64_C(0);
+        uint8_t *misses = term->misses[term->traced_count++];
+        for (int64_t place = 0; place < length; place++) {
+            uint64_t both = state & term->memo->masks[text[place]];
+            state = (state + both) | (state - both);
+            misses[place] = (uint8_t)(place + 1 - count_zeros(state, term->length));
+        }
+    }
+}
+
 /* Indel similarity as rapidfuzz computes it, so that the bits are the same. */
 static inline double similarity(int64_t common, int64_t length, int64_t other) {
     int64_t both = length + other;

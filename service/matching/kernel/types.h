@@ -16,6 +16,7 @@
 #define MAX_MAPPINGS 32
 #define SIGNATURE_WORDS 2
 #define MAX_SAMPLE 256
+#define MAX_TRACED 32
 #define MAX_LEVELS 12
 #define BLOCK 64
 #define SMALL_DICTIONARY 256
@@ -58,7 +59,6 @@ struct column {
     double tolerance; /* WINDOW: absolute, or share of the reference number */
     int64_t is_relative;
     int64_t is_flat;
-    int64_t is_prefixed; /* texts share much of their beginnings */
     int64_t is_clustered; /* rows stand in the order of this column's codes */
 };
 
@@ -169,9 +169,11 @@ struct term {
     int64_t excess; /* symbols beyond the signature */
     const double *table; /* [distinct] scores, when all are known */
     double token_mass;
-    double sampled[MAX_SAMPLE];
+    double sampled[MAX_SAMPLE]; /* similarities of the sample, and their bounds by signature */
+    double sampled_bounds[MAX_SAMPLE];
     int64_t sampled_count;
-    double bound_share; /* share of the sample that the signatures cannot rule out */
+    uint8_t misses[MAX_TRACED][MOST_SHARED + 1]; /* after so many symbols of the sample's first */
+    int64_t traced_count;
     struct level levels[MAX_LEVELS];
     int64_t level_count;
 };
