@@ -14,7 +14,7 @@ from service.domain.configs import FieldMapping, MatchingRules
 from service.domain.results import MAX_CANDIDATES
 from service.matching.batch import DocumentBatch
 from service.matching.columns import MISSING, Column, Reading, Values
-from service.matching.comparators import score_grid
+from service.matching.comparators import score_grid, score_pairs
 from service.matching.index import ReferenceIndex
 
 # Bound on memory: a block is at most this many documents times rows. About five float64 matrices
@@ -31,11 +31,21 @@ class TopRows:
 
     `positions` int64 [documents, MAX_CANDIDATES], NO_ROW where there are fewer candidates;
     `scores` float64 of the same shape, raw confidences, 0 there. A row with confidence 0 agrees
-    in nothing and is no candidate.
+    in nothing and is no candidate. `field_scores` float64 [documents, MAX_CANDIDATES, mappings]
+    say what each mapping scores.
     """
 
     positions: NDArray[np.int64]
     scores: NDArray[np.float64]
+    field_scores: NDArray[np.float64]
+
+    @classmethod
+    def none(cls, documents: int, mappings: int) -> "TopRows":
+        """Return no candidates for each document."""
+        shape = documents, MAX_CANDIDATES
+        return cls(
+            np.full(shape, NO_ROW, dtype=np.int64), np.zeros(shape), np.zeros((*shape, mappings))
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,10 +66,7 @@ def search(
     exclusions: Collection[tuple[int, int]],
 ) -> TopRows:
     """Return the best rows of each document, leaving out pairs (document, row) of positions."""
-    top = TopRows(
-        np.full((batch.document_count, MAX_CANDIDATES), NO_ROW, dtype=np.int64),
-        np.zeros((batch.document_count, MAX_CANDIDATES)),
-    )
+    top = TopRows.none(batch.document_count, len(rules.field_mappings))
     excluded = np.array(sorted(exclusions), dtype=np.int64).reshape(-1, 2)
     rows_at_once = MAX_BLOCK_CELLS // MAX_BLOCK_DOCUMENTS
     for rows in _stretches(index.row_count, rows_at_once):
@@ -74,6 +81,10 @@ def search(
             _leave_out(confidences, excluded, documents, rows)
             for document, scored in enumerate(confidences, start=documents.start):
                 _keep_best(top, document, scored, rows.start)
+    found = np.nonzero(top.positions != NO_ROW)
+    pairs = found[0], top.positions[found]
+    for place in range(len(rules.field_mappings)):
+        top.field_scores[*found, place] = _score_pairs(index, rules, batch, place, pairs)
     return top
 
 
@@ -123,3 +134,24 @@ def _keep_best(top: TopRows, document: int, scored: NDArray[np.float64], first_r
     positions = np.concatenate([top.positions[document], hits + first_row])
     best = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
     top.scores[document], top.positions[document] = scores[best], positions[best]
+
+
+def _score_pairs(
+    index: ReferenceIndex,
+    rules: MatchingRules,
+    batch: DocumentBatch,
+    place: int,
+    pairs: tuple[NDArray[np.integer], NDArray[np.integer]],
+) -> NDArray[np.float64]:
+    """Score pairs of documents and rows by one mapping; what is missing on either side scores 0."""
+    field, reference = batch.columns[place], index.columns[place]
+    document_codes, row_codes = field.codes[pairs[0]], reference.column.codes[pairs[1]]
+    is_there = (document_codes != MISSING) & (row_codes != MISSING)
+    scores = np.zeros(len(document_codes))
+    scores[is_there] = score_pairs(
+        rules.field_mappings[place],
+        reference.reading,
+        field.values.take(document_codes[is_there]),
+        reference.column.values.take(row_codes[is_there]),
+    )
+    return scores

@@ -107,7 +107,7 @@ _TEXTS = (c_void_p, c_void_p, c_int64)
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "search": (
         c_int64,
-        [POINTER(IndexPointers), POINTER(BatchPointers), c_void_p, c_void_p, c_void_p],
+        [POINTER(IndexPointers), POINTER(BatchPointers), *[c_void_p] * 4],
     ),
     "make_workspace": (c_void_p, [POINTER(IndexPointers)]),
     "free_workspace": (None, [c_void_p]),

@@ -9,8 +9,6 @@ from service.domain.configs import MatchingRules, evidence_keys
 from service.domain.documents import FieldValue
 from service.domain.results import FieldEvidence
 from service.matching.batch import DocumentBatch
-from service.matching.columns import MISSING
-from service.matching.comparators import score_pairs
 from service.matching.index import ReferenceIndex
 
 SCORE_DIGITS = 4
@@ -21,50 +19,27 @@ def explain_pairs(
     rules: MatchingRules,
     batch: DocumentBatch,
     documents: Sequence[Mapping[str, FieldValue]],
-    pairs: tuple[NDArray[np.integer], NDArray[np.integer]],
+    pairs: tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.float64]],
 ) -> list[tuple[FieldEvidence, ...]]:
-    """Return the evidence of each pair, given as positions of documents and of rows [pairs].
+    """Return the evidence of pairs: positions of documents and of rows [pairs], and what each
+    mapping scores [pairs, mappings].
 
     `documents` are the ones the batch was compiled from. Scores are rounded to SCORE_DIGITS, so
     scores times weights add up to the raw confidence within 5e-5.
     """
-    pair_documents, pair_rows = pairs
-    scores = [
-        _score(index, rules, batch, place, pairs) for place in range(len(rules.field_mappings))
-    ]
+    pair_documents, pair_rows, scores = pairs
     keys = evidence_keys(rules.field_mappings)
-    return [
-        tuple(
-            FieldEvidence(
-                key=key,
-                strategy=mapping.strategy,
-                score=round(float(scores[place][pair]), SCORE_DIGITS),
-                weight=float(batch.weights[document, place]),
-                document_value=documents[document].get(mapping.source),
-                reference_value=index.columns[place].raw_value(row),
+    by_mapping = [
+        [
+            FieldEvidence(key, mapping.strategy, round(score, SCORE_DIGITS), weight, own, value)
+            for score, weight, own, value in zip(
+                scores[:, place].tolist(),
+                batch.weights[pair_documents, place].tolist(),
+                [documents[document].get(mapping.source) for document in pair_documents.tolist()],
+                index.columns[place].raw_values(pair_rows),
+                strict=True,
             )
-            for place, (key, mapping) in enumerate(zip(keys, rules.field_mappings, strict=True))
-        )
-        for pair, (document, row) in enumerate(zip(pair_documents, pair_rows, strict=True))
+        ]
+        for place, (key, mapping) in enumerate(zip(keys, rules.field_mappings, strict=True))
     ]
-
-
-def _score(
-    index: ReferenceIndex,
-    rules: MatchingRules,
-    batch: DocumentBatch,
-    place: int,
-    pairs: tuple[NDArray[np.integer], NDArray[np.integer]],
-) -> NDArray[np.float64]:
-    """Score the pairs by one mapping; what is missing on either side scores 0."""
-    field, reference = batch.columns[place], index.columns[place].column
-    document_codes, row_codes = field.codes[pairs[0]], reference.codes[pairs[1]]
-    is_there = (document_codes != MISSING) & (row_codes != MISSING)
-    scores = np.zeros(len(document_codes))
-    scores[is_there] = score_pairs(
-        rules.field_mappings[place],
-        index.columns[place].reading,
-        field.values.take(document_codes[is_there]),
-        reference.values.take(row_codes[is_there]),
-    )
-    return scores
+    return list(zip(*by_mapping, strict=True))

@@ -33,7 +33,8 @@ def match_documents(
     top = search(index, rules, batch, excluded)
     pairs = np.nonzero(top.positions != NO_ROW)
     found = top.positions[pairs]
-    evidence = explain_pairs(index, rules, batch, documents, (pairs[0], found))
+    scored = pairs[0], found, top.field_scores[pairs]
+    evidence = explain_pairs(index, rules, batch, documents, scored)
     candidates: list[list[Candidate]] = [[] for _ in documents]
     for document, row, score, fields in zip(
         pairs[0], found, top.scores[pairs], evidence, strict=True

@@ -31,7 +31,11 @@ class ReferenceColumn:
     raw_texts: Texts
     unreadable: UnreadableReference | None
 
-    def raw_value(self, row: int) -> str | None:
-        """Return the value of a row as it came."""
-        code = self.raw_codes[row]
-        return None if code == MISSING else self.raw_texts[code]
+    def raw_values(self, rows: NDArray[np.integer]) -> list[str | None]:
+        """Return the values of rows as they came."""
+        codes = self.raw_codes[rows]
+        is_there = codes != MISSING
+        values = np.full(len(codes), None, dtype=object)
+        values[is_there] = self.raw_texts.take(codes[is_there])
+        raw: list[str | None] = values.tolist()
+        return raw

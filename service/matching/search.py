@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.domain.configs import MatchingRules
-from service.domain.results import MAX_CANDIDATES
 from service.matching import bruteforce
 from service.matching.batch import DocumentBatch
-from service.matching.bruteforce import NO_ROW, TopRows
+from service.matching.bruteforce import TopRows
 from service.matching.columns import MISSING, Column
 from service.matching.compiled import LONGEST_TEXT, load_kernel
 from service.matching.index import ReferenceIndex
@@ -38,19 +37,19 @@ def search(
     searcher = _searchers.get(index)
     if searcher is None:
         searcher = _searchers[index] = Searcher(kernel, index)
-    top = TopRows(
-        np.full((batch.document_count, MAX_CANDIDATES), NO_ROW, dtype=np.int64),
-        np.zeros((batch.document_count, MAX_CANDIDATES)),
-    )
+    top = TopRows.none(batch.document_count, len(rules.field_mappings))
     is_long = _find_long(searcher.kinds, batch)
     for which in searcher.blocks(batch, np.flatnonzero(~is_long)):
-        found = searcher.search(rules, *_take(batch, exclusions, which))
-        top.positions[which], top.scores[which] = found.positions, found.scores
+        _put(top, which, searcher.search(rules, *_take(batch, exclusions, which)))
     if is_long.any():
         which = np.flatnonzero(is_long)
-        found = bruteforce.search(index, rules, *_take(batch, exclusions, which))
-        top.positions[which], top.scores[which] = found.positions, found.scores
+        _put(top, which, bruteforce.search(index, rules, *_take(batch, exclusions, which)))
     return top
+
+
+def _put(top: TopRows, which: NDArray[np.intp], found: TopRows) -> None:
+    top.positions[which], top.scores[which] = found.positions, found.scores
+    top.field_scores[which] = found.field_scores
 
 
 def _find_long(kinds: list[SearchKind], batch: DocumentBatch) -> NDArray[np.bool_]:

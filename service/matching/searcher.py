@@ -17,7 +17,6 @@ from service.domain.configs import (
     MatchingRules,
     NumericRangeMapping,
 )
-from service.domain.results import MAX_CANDIDATES
 from service.matching.batch import DocumentBatch
 from service.matching.batch_layout import FieldLayout
 from service.matching.bruteforce import TopRows
@@ -99,10 +98,7 @@ class Searcher:
         pointers = BatchPointers(documents=batch.document_count, fields=fields)
         fill(pointers, {"weights": weights, "excluded": excluded})
         fill(pointers, {"excluded_starts": excluded_starts})
-        top = TopRows(
-            np.empty((batch.document_count, MAX_CANDIDATES), dtype=np.int64),
-            np.empty((batch.document_count, MAX_CANDIDATES)),
-        )
+        top = TopRows.none(batch.document_count, len(mappings))
         self._run(index, pointers, top)
         return top
 
@@ -115,8 +111,9 @@ class Searcher:
             raise MemoryError("There is not enough memory to search the reference data.")
         try:
             visits = self._kernel.search(
-                byref(index), byref(batch), workspace, address(top.positions), address(top.scores)
-            )
+                byref(index), byref(batch), workspace, address(top.positions),
+                address(top.scores), address(top.field_scores),
+            )  # fmt: skip
         finally:
             self._spare.append(workspace)
         if visits < 0:

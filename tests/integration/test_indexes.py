@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from service.domain.runs import Phase, Run, RunStatus
 from service.engine import index_cache
 from service.engine.executors import local_pool
 from service.engine.index_building import IndexJob, make_index
 from service.engine.signals import QUEUE
+from service.matching.rows_file import RowsFile
 from service.store.database import Database
 from tests import jobs
 from tests.gates import GatedExecutor
@@ -97,8 +100,7 @@ def write_large_rows(path: Path) -> IndexJob:
     path.write_text("\n".join(rows) + "\n")
     return IndexJob(
         path=path.with_suffix(".index"),
-        rows=path,
-        columns=("name", "note"),
+        rows=RowsFile(path=path, row_count=1_000, columns=("name", "note")),
         mappings=index_cache.ask(RULES)[:1],
     )
 
@@ -110,7 +112,7 @@ async def test_a_large_index_is_made_by_a_process_that_ends_with_it(tmp_path: Pa
     index = index_cache.load(job.path)
     assert outcome.error is None
     assert index is not None
-    assert index.columns[0].raw_value(999) == "name 999"
+    assert index.columns[0].raw_values(np.array([999])) == ["name 999"]
 
 
 async def test_too_little_memory_for_a_large_index_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -200,9 +200,8 @@ static inline void compare_found(struct query *query, struct term *term, int64_t
         for (; at + 4 <= count; at += 4) {
             common_subsequences(term, found + at, length, common);
             for (int lane = 0; lane < 4; lane++) {
-                if (is_known(term, found[at + lane], stamp)) continue;
                 double alike = similarity(common[lane], term->length, length);
-                remember(term, found[at + lane], text_score(term->column, alike), stamp);
+                remember_similarity(term, found[at + lane], alike, stamp);
             }
         }
     }
@@ -251,7 +250,7 @@ static inline int64_t scan_prefixes(struct query *query, struct term *term, int6
             continue;
         }
         double alike = similarity(common, term->length, length);
-        remember(term, code, text_score(column, alike), query->workspace->stamp);
+        remember_similarity(term, code, alike, query->workspace->stamp);
         query->workspace->found[count++] = (int32_t)code++;
     }
     return count;

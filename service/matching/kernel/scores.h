@@ -54,6 +54,12 @@ static inline int64_t text_length(const struct column *column, int64_t code) {
     return column->offsets[code + 1] - column->offsets[code];
 }
 
+/* Keep what a similarity gives; equal identifiers score all, whatever their prints give. */
+static inline void remember_similarity(struct term *term, int64_t code, double alike, uint32_t stamp) {
+    bool equal = term->column->kind == EXACT && is_equal(term, code);
+    remember(term, code, equal ? 1.0 : text_score(term->column, alike), stamp);
+}
+
 /* The score of a code; texts are compared once for each document. */
 static inline double score(struct term *term, int64_t code, uint32_t stamp) {
     const struct column *column = term->column;
@@ -61,16 +67,12 @@ static inline double score(struct term *term, int64_t code, uint32_t stamp) {
     if (term->table) return term->table[code];
     if (column->kind == EXACT && !(column->near > 0)) return is_equal(term, code) ? 1.0 : 0.0;
     if (is_known(term, code, stamp)) return term->memo->entries[code].score;
-    double found;
     if (column->kind == TOKENS)
-        found = token_score(term, code, stamp);
-    else if (column->kind == EXACT && is_equal(term, code))
-        found = 1.0;
+        remember(term, code, token_score(term, code, stamp), stamp);
     else
-        found = text_score(column, similarity(common_subsequence(term, code), term->length,
-                                              text_length(column, code)));
-    remember(term, code, found, stamp);
-    return found;
+        remember_similarity(term, code, similarity(common_subsequence(term, code), term->length,
+                                                   text_length(column, code)), stamp);
+    return term->memo->entries[code].score;
 }
 
 /* A bound of the score of a code that costs little. */

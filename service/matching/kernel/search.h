@@ -163,7 +163,7 @@ static int open_query(struct query *query, const struct batch *batch, int64_t do
     int failed = 0;
     for (int64_t place = 0; place < index->mappings; place++) {
         int32_t value = batch->fields[place].codes[document];
-        if (value == MISSING || !(query->weights[place] > 0)) continue;
+        if (value == MISSING) continue;
         struct term *term = &query->terms[query->count++];
         term->column = &index->columns[place];
         term->field = &batch->fields[place];
@@ -205,10 +205,25 @@ static void take_stamp(struct workspace *workspace, const struct index *index) {
     workspace->stamp = 1;
 }
 
-/* Fill positions and scores [documents, MAX_CANDIDATES]; returns the rows visited, -1 when memory
- * ran out. */
+/* What each mapping scores for the rows that were kept: [MAX_CANDIDATES, mappings]. */
+static void explain(struct query *query, double *field_scores) {
+    int64_t mappings = query->index->mappings;
+    memset(field_scores, 0, MAX_CANDIDATES * mappings * sizeof *field_scores);
+    for (int place = 0; place < MAX_CANDIDATES && query->rows[place] >= 0; place++) {
+        const int32_t *cells = cells_of(query, query->rows[place]);
+        for (int64_t at = 0; at < query->count; at++) {
+            struct term *term = &query->terms[at];
+            int32_t code = cells[term->place];
+            if (code == MISSING) continue;
+            field_scores[place * mappings + term->place] = score(term, code, query->workspace->stamp);
+        }
+    }
+}
+
+/* Fill positions and scores [documents, MAX_CANDIDATES] and field_scores [documents,
+ * MAX_CANDIDATES, mappings]; returns the rows visited, -1 when memory ran out. */
 int64_t SEARCH(const struct index *index, const struct batch *batch, struct workspace *workspace,
-               int64_t *positions, double *scores) {
+               int64_t *positions, double *scores, double *field_scores) {
     static const struct query EMPTY;
     struct query *query = malloc(sizeof *query);
     if (!query) return -1;
@@ -229,6 +244,7 @@ int64_t SEARCH(const struct index *index, const struct batch *batch, struct work
                 positions[document * MAX_CANDIDATES + place] = row < 0 ? -1 : index->order[row];
                 scores[document * MAX_CANDIDATES + place] = query->scores[place];
             }
+            explain(query, field_scores + document * MAX_CANDIDATES * index->mappings);
         }
         close_query(query);
         if (failed) {

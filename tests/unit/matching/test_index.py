@@ -32,14 +32,14 @@ def test_texts_that_compare_alike_share_a_value_but_keep_their_raw_form() -> Non
     column = index.columns[0]
     assert column.column.values.texts.tolist() == ["vega", "omni"]
     assert column.column.codes.tolist() == [0, 0, 1, 0]
-    assert [column.raw_value(row) for row in range(4)] == ["Vega Ltd", "VEGA", "Omni", "Vega Ltd"]
+    assert column.raw_values(np.arange(4)) == ["Vega Ltd", "VEGA", "Omni", "Vega Ltd"]
 
 
 def test_empty_and_blank_values_are_missing() -> None:
     index = index_of(NAME, TOTAL, name=["Vega", "", None], total=["  ", None, "12"])
     assert index.columns[0].column.codes.tolist() == [0, MISSING, MISSING]
     assert index.columns[1].column.codes.tolist() == [MISSING, MISSING, 0]
-    assert [index.columns[1].raw_value(row) for row in range(3)] == ["  ", None, "12"]
+    assert index.columns[1].raw_values(np.arange(3)) == ["  ", None, "12"]
     assert index.unreadable == ()
 
 

@@ -57,6 +57,7 @@ def assert_same(
     found = search(index, rules, batch, exclusions)
     np.testing.assert_array_equal(found.positions, expected.positions)
     np.testing.assert_array_equal(found.scores, expected.scores)
+    np.testing.assert_array_equal(found.field_scores, expected.field_scores)
 
 
 def test_there_is_a_kernel_to_test() -> None:
