@@ -84,7 +84,9 @@ def search(
     found = np.nonzero(top.positions != NO_ROW)
     pairs = found[0], top.positions[found]
     for place in range(len(rules.field_mappings)):
-        top.field_scores[*found, place] = _score_pairs(index, rules, batch, place, pairs)
+        top.field_scores[found[0], found[1], place] = _score_pairs(
+            index, rules, batch, place, pairs
+        )
     return top
 
 
