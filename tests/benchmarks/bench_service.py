@@ -130,7 +130,7 @@ async def measure_loop(data_dir: Path) -> Table:
     app = create_app(Settings(data_dir=data_dir, workers=2))
     async with app.router.lifespan_context(app):
         services = app.state.services
-        world = await load(services.database)
+        world = await load(services.database, generate_invoices(LOAD_ROWS, LOAD_DOCUMENTS, 1))
         idle: list[float] = []
         await probe(idle, asyncio.timeout(IDLE_SECONDS))
         busy: list[float] = []
@@ -165,9 +165,8 @@ async def probe(late: list[float], bound: asyncio.Timeout) -> None:
         return
 
 
-async def load(database: Any) -> World:
-    """Store enough invoices to keep both cores busy for a while."""
-    task = generate_invoices(LOAD_ROWS, LOAD_DOCUMENTS, seed=1)
+async def load(database: Any, task: Task) -> World:
+    """Store the reference rows and documents of a task."""
     workspace_id = await add_workspace(database)
     names = list(task.rows[0])
     rows = [

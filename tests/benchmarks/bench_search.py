@@ -1,0 +1,285 @@
+"""How many documents a second does the search match, against comparing everything?
+
+Both sides use two cores and get their values typed: parsing and index building are reported apart.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import process
+from rapidfuzz.distance import Indel
+from rich.console import Console
+from rich.table import Table
+
+from service.domain.configs import (
+    DateRangeMapping,
+    ExactMapping,
+    FieldMapping,
+    FuzzyMapping,
+    MatchingRules,
+    MissingPolicy,
+    NumericRangeMapping,
+    Scorer,
+)
+from service.domain.results import MAX_CANDIDATES
+from service.matching import bruteforce
+from service.matching.batch import DocumentBatch, compile_documents
+from service.matching.bruteforce import TopRows
+from service.matching.columns import MISSING
+from service.matching.index import ReferenceIndex, build
+from service.matching.match import match_documents
+from service.matching.search import search
+from tests.benchmarks import report
+from tests.data import tasks
+from tests.data.tasks import Task
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+CORES = 2
+REPEATS = 3
+DOCUMENTS = 500
+# A baseline gets as many documents as make about this many pairs.
+BASELINE_PAIRS = 20_000_000
+
+_VENDOR = FuzzyMapping(
+    source="vendor_name", target="vendor_name", weight=0.30, scorer=Scorer.TOKEN_SORT
+)
+_DESCRIPTION = replace(_VENDOR, source="description", target="description", weight=0.10)
+TABLE_A = MatchingRules(
+    field_mappings=(
+        ExactMapping(source="po_number", target="po_number", weight=0.25, near=False),
+        _VENDOR,
+        NumericRangeMapping(
+            source="amount", target="amount", weight=0.20, tolerance_percent=2, flat=True
+        ),
+        DateRangeMapping(
+            source="invoice_date", target="order_date", weight=0.10, tolerance_days=60, flat=True
+        ),
+        ExactMapping(source="currency", target="currency", weight=0.05, near=False),
+        _DESCRIPTION,
+    ),
+    missing=MissingPolicy.ZERO,
+)
+TABLE_B = MatchingRules(field_mappings=tasks.INVOICE_MAPPINGS)
+
+Search = Callable[[ReferenceIndex, MatchingRules, DocumentBatch, tuple[()]], TopRows]
+
+
+def texts_alone(vendor: float, description: float, scorer: Scorer) -> MatchingRules:
+    """Return rules of two fuzzy mappings."""
+    return MatchingRules(
+        field_mappings=(
+            replace(_VENDOR, weight=vendor, scorer=scorer),
+            replace(_DESCRIPTION, weight=description, scorer=scorer),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Rules, the sizes to try them at, and what they are compared with."""
+
+    name: str
+    rules: MatchingRules
+    sizes: tuple[int, ...]
+    baseline: str
+
+
+CASES = (
+    Case("A: token_sort, flat, no near", TABLE_A, SIZES, "B1"),
+    Case("B: the defaults", TABLE_B, SIZES, "brute force"),
+    Case("names .7, descriptions .3", texts_alone(0.7, 0.3, Scorer.TOKEN_SORT), SIZES[2:3], "B1"),
+    Case("names .5, descriptions .5", texts_alone(0.5, 0.5, Scorer.TOKEN_SORT), SIZES[2:3], "B1"),
+    Case("idf, .7 and .3", texts_alone(0.7, 0.3, Scorer.IDF), SIZES[2:3], "brute force"),
+)
+
+
+def main() -> None:
+    """Print a row per case and size; write the same figures as JSON."""
+    table = Table(title="Search against comparing everything (generated invoices, two cores)")
+    for heading in ("case", "rows", "baseline", "its docs/s", "engine docs/s", "ratio"):
+        table.add_column(heading, justify="left" if heading in ("case", "baseline") else "right")
+    figures = []
+    for size in SIZES:
+        task = tasks.generate_invoices(size, DOCUMENTS, seed=1)
+        for case in (each for each in CASES if size in each.sizes):
+            found = measure(case, task)
+            figures.append(found)
+            table.add_row(
+                case.name,
+                f"{size:,}",
+                case.baseline,
+                f"{found['baseline_rate']:,.1f}",
+                f"{found['engine_rate']:,.0f}",
+                f"{found['ratio']:,.1f}x",
+            )
+    rates = {
+        figure["rows"]: figure["engine_rate"] for figure in figures if figure["case"][0] == "A"
+    }
+    growth = rates[SIZES[2]] / rates[SIZES[3]]
+    single = measure_single(tasks.generate_invoices(SIZES[2], DOCUMENTS, seed=1))
+    console = Console()
+    console.print(table)
+    console.print(f"A document costs {growth:.1f} times as much at 1M rows as at 100k (case A).")
+    console.print(
+        "One document against a warm index of 100k rows, evidence included: "
+        f"p50 {single[0]:.2f} ms, p99 {single[1]:.2f} ms."
+    )
+    report.write("search", {"cases": figures, "growth": growth, "single_ms": single})
+
+
+def measure(case: Case, task: Task) -> dict[str, Any]:
+    """Time a case; both sides must agree on the documents that both matched."""
+    started = time.perf_counter()
+    index = build(case.rules, task.row_ids, task.columns)
+    build_seconds = time.perf_counter() - started
+    started = time.perf_counter()
+    batch = compile_documents(index, case.rules, task.documents)
+    typing_seconds = time.perf_counter() - started
+    few = task.first_documents(
+        max(20, min(len(task.documents), BASELINE_PAIRS // len(task.rows)))
+    ).documents
+    fewer = compile_documents(index, case.rules, few)
+    if case.baseline == "B1":
+        baseline_seconds, scores = search_by_cdist(index, case.rules, fewer)
+    else:
+        baseline_seconds = time_on_cores(bruteforce.search, index, case.rules, few)
+        scores = bruteforce.search(index, case.rules, fewer, ()).scores
+    engine_seconds = time_on_cores(search, index, case.rules, task.documents)
+    found = search(index, case.rules, batch, ()).scores[: len(few)]
+    if not np.allclose(found, scores, rtol=0, atol=1e-5):
+        raise AssertionError(f"{case.name}: the search and {case.baseline} differ")
+    engine_rate = len(task.documents) / engine_seconds
+    baseline_rate = len(few) / baseline_seconds
+    return {
+        "case": case.name,
+        "rows": len(task.rows),
+        "documents": len(task.documents),
+        "cores": CORES,
+        "baseline": case.baseline,
+        "baseline_documents": len(few),
+        "baseline_rate": baseline_rate,
+        "engine_rate": engine_rate,
+        "ratio": engine_rate / baseline_rate,
+        "index_seconds": build_seconds,
+        "typing_ms_per_document": 1e3 * typing_seconds / len(task.documents),
+    }
+
+
+def measure_single(task: Task) -> tuple[float, float]:
+    """Milliseconds to match one document, from its fields to its evidence: median and p99."""
+    index = build(TABLE_B, task.row_ids, task.columns)
+    milliseconds = []
+    for document in task.documents:
+        started = time.perf_counter()
+        match_documents(index, TABLE_B, [document])
+        milliseconds.append(1e3 * (time.perf_counter() - started))
+    return float(np.median(milliseconds)), float(np.percentile(milliseconds, 99))
+
+
+def time_on_cores(
+    searching: Search, index: ReferenceIndex, rules: MatchingRules, documents: Any
+) -> float:
+    """Seconds until processes that share the index have searched their parts of the documents."""
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(CORES + 1)
+    children = [
+        context.Process(
+            target=_search_part,
+            args=(barrier, searching, index, rules, documents[core::CORES]),
+            daemon=True,
+        )
+        for core in range(CORES)
+    ]
+    for child in children:
+        child.start()
+    seconds = []
+    for _ in range(REPEATS):
+        barrier.wait()
+        started = time.perf_counter()
+        barrier.wait()
+        seconds.append(time.perf_counter() - started)
+    for child in children:
+        child.join()
+        if child.exitcode:
+            raise AssertionError("A searching process failed.")
+    return min(seconds)
+
+
+def _search_part(
+    barrier: Barrier, searching: Search, index: ReferenceIndex, rules: MatchingRules, part: Any
+) -> None:
+    batch = compile_documents(index, rules, part)
+    searching(index, rules, compile_documents(index, rules, part[:1]), ())
+    for _ in range(REPEATS):
+        barrier.wait()
+        searching(index, rules, batch, ())
+        barrier.wait()
+
+
+def search_by_cdist(
+    index: ReferenceIndex, rules: MatchingRules, batch: DocumentBatch
+) -> tuple[float, NDArray[np.float64]]:
+    """B1: rapidfuzz over all rows for each fuzzy field on all cores, numpy for the rest.
+
+    Returns the seconds and the best scores. The comparison texts are those of the index, so that
+    the answers can be compared.
+    """
+    texts = {
+        place: np.append(
+            column.column.values.texts.take(np.arange(len(column.column.values.texts))), ""
+        )[column.column.codes].tolist()
+        for place, column in enumerate(index.columns)
+        if isinstance(rules.field_mappings[place], FuzzyMapping)
+    }
+    at_once = max(1, min(200, BASELINE_PAIRS // index.row_count))
+    best = []
+    started = time.perf_counter()
+    for start in range(0, batch.document_count, at_once):
+        documents = slice(start, start + at_once)
+        scores = np.zeros((len(batch.weights[documents]), index.row_count), dtype=np.float32)
+        for place, mapping in enumerate(rules.field_mappings):
+            weights = batch.weights[documents, place].astype(np.float32)
+            scores += weights[:, None] * _score_rows(
+                index, mapping, place, batch, documents, texts.get(place, [])
+            )
+        top = np.partition(scores, -MAX_CANDIDATES, axis=1)[:, -MAX_CANDIDATES:]
+        best.append(-np.sort(-top, axis=1))
+    return time.perf_counter() - started, np.concatenate(best).astype(np.float64)
+
+
+def _score_rows(
+    index: ReferenceIndex,
+    mapping: FieldMapping,
+    place: int,
+    batch: DocumentBatch,
+    documents: slice,
+    texts: list[str],
+) -> NDArray[Any]:
+    reference, field = index.columns[place].column, batch.columns[place]
+    codes = field.codes[documents]
+    if isinstance(mapping, FuzzyMapping):
+        asked = np.append(np.asarray(field.values.texts, dtype=object), "")[codes].tolist()
+        found: NDArray[np.float32] = process.cdist(
+            asked, texts, scorer=Indel.normalized_similarity, dtype=np.float32, workers=CORES
+        )
+        found[codes == MISSING] = 0
+        return found
+    if isinstance(mapping, ExactMapping):
+        code_of = {text: code for code, text in enumerate(reference.values.texts.tolist())}
+        own = [code_of.get(text, -2) for text in field.values.texts]
+        return np.array([*own, -2])[codes][:, None] == reference.codes[None, :]
+    numbers = np.append(reference.values.numbers, np.nan)[reference.codes]
+    asked = np.append(field.values.numbers, np.nan)[codes]
+    tolerance: Any = (
+        mapping.tolerance_days
+        if isinstance(mapping, DateRangeMapping)
+        else (np.abs(numbers) * mapping.tolerance_percent / 100)
+    )
+    inside: NDArray[np.bool_] = np.abs(asked[:, None] - numbers[None, :]) <= tolerance
+    return inside
