@@ -11,12 +11,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.domain.configs import FieldMapping, MatchingRules
+from service.domain.configs import FieldMapping
 from service.domain.errors import MatchingFailedError
 from service.engine import index_cache
 from service.engine.calls import LENGTH, Failure
-from service.engine.reference_rows import read_columns
-from service.matching.index import ReferenceIndex, build
+from service.matching.index import ReferenceIndex, build_from_rows
+from service.matching.rows_file import RowsFile, UnreadableRowsError
 
 # Files of rows from this size on are read by a process of their own.
 LARGE_BYTES = 16 * 2**20
@@ -24,11 +24,10 @@ LARGE_BYTES = 16 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexJob:
-    """Which index to make: where it goes, and the file of rows whose values `columns` name."""
+    """Which index to make: where it goes, of which rows, and for which mappings."""
 
     path: Path
-    rows: Path
-    columns: tuple[str, ...]
+    rows: RowsFile
     mappings: tuple[FieldMapping, ...]
 
 
@@ -41,7 +40,7 @@ class IndexOutcome:
 
 def make_index(job: IndexJob) -> IndexOutcome:
     """Save the index unless it is there by now."""
-    if job.rows.stat().st_size < LARGE_BYTES:
+    if job.rows.path.stat().st_size < LARGE_BYTES:
         return make_index_here(job)
     return _make_apart(job)
 
@@ -52,13 +51,18 @@ def make_index_here(job: IndexJob) -> IndexOutcome:
         index_cache.ensure(job.path, lambda: _build(job))
     except MatchingFailedError as error:
         return IndexOutcome(str(error))
+    except UnreadableRowsError as error:
+        # The next run writes it anew.
+        job.rows.path.unlink(missing_ok=True)
+        return IndexOutcome(
+            f"The saved rows of the reference data were damaged. {error} Run again."
+        )
     return IndexOutcome()
 
 
 def _build(job: IndexJob) -> ReferenceIndex:
     wanted = frozenset(mapping.target for mapping in job.mappings)
-    row_ids, values = read_columns(job.rows, job.columns, wanted)
-    return build(MatchingRules(field_mappings=job.mappings), row_ids, values)
+    return build_from_rows(job.mappings, job.rows.read(wanted))
 
 
 def _make_apart(job: IndexJob) -> IndexOutcome:

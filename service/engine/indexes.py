@@ -16,6 +16,7 @@ from service.engine import index_cache
 from service.engine.datasets import ReferenceFiles
 from service.engine.executors import Executor
 from service.engine.index_building import IndexJob, make_index
+from service.matching.rows_file import RowsFile
 
 # Far above what the largest table takes; a process that stands still is noticed all the same.
 MAKE_LIMIT_SECONDS = 3600.0
@@ -75,13 +76,10 @@ class Indexes:
     async def _make(
         self, version: ReferenceVersion, mappings: tuple[FieldMapping, ...], path: Path
     ) -> None:
-        async with self._rows.lend(version) as rows:
-            job = IndexJob(
-                path=path,
-                rows=rows,
-                columns=tuple(column.name for column in version.columns),
-                mappings=mappings,
-            )
+        async with self._rows.lend(version) as file:
+            columns = tuple(column.name for column in version.columns)
+            rows = RowsFile(path=file, row_count=version.row_count, columns=columns)
+            job = IndexJob(path=path, rows=rows, mappings=mappings)
             outcomes = self._executor.run(make_index, _one(job), MAKE_LIMIT_SECONDS)
             async with aclosing(outcomes):
                 outcome = await anext(outcomes)

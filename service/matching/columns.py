@@ -18,14 +18,9 @@ from service.domain.configs import (
     Scorer,
 )
 from service.domain.documents import FieldValue
+from service.matching.bulk_forms import normalize_all, squash_all, squash_all_keeping_case
 from service.matching.idf import TokenWeights, weigh_tokens
-from service.matching.normalize import (
-    distinct_tokens,
-    normalize,
-    sort_tokens,
-    squash,
-    squash_keeping_case,
-)
+from service.matching.normalize import distinct_tokens, sort_tokens, squash
 from service.matching.parsing_dates import DateReadings, read_dates
 from service.matching.parsing_numbers import NumberStyle, bounded, infer_style, read_numbers
 from service.matching.texts import Texts
@@ -217,23 +212,23 @@ def _is_identifier(text: str) -> bool:
     return bool(_LEADING_ZERO.match(text)) or sum(map(str.isdecimal, text)) > _MOST_DIGITS
 
 
-def _comparison_texts(mapping: FieldMapping, texts: Sequence[str]) -> NDArray[np.object_]:
+def _comparison_texts(mapping: FieldMapping, texts: Sequence[str]) -> NDArray[np.object_] | Texts:
     compared = np.empty(len(texts), dtype=object)
     match mapping:
         case FuzzyMapping(scorer=Scorer.TOKEN_SORT):
-            compared[:] = [sort_tokens(normalize(text)) for text in texts]
+            compared[:] = [sort_tokens(text) for text in normalize_all(texts)]
         case FuzzyMapping(scorer=Scorer.IDF):
-            compared[:] = [distinct_tokens(normalize(text)) for text in texts]
+            compared[:] = [distinct_tokens(text) for text in normalize_all(texts)]
         case FuzzyMapping():
-            compared[:] = [normalize(text) for text in texts]
+            compared[:] = normalize_all(texts)
         case ExactMapping(verbatim=True):
             compared[:] = texts
         case ExactMapping(case_sensitive=True):
-            compared[:] = [squash_keeping_case(text) for text in texts]
+            return squash_all_keeping_case(texts)
         case ExactMapping():
-            compared[:] = [squash(text) for text in texts]
+            return squash_all(texts)
         case DateRangeMapping() | NumericRangeMapping():
-            compared[:] = ""
+            return Texts.blank(len(texts))
         case _:
             assert_never(mapping)
     return compared

@@ -1,8 +1,9 @@
 """What does a version of reference data look like, ready to be searched by a set of mappings?"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,16 @@ from service.matching.columns import (
     Kind,
     Reading,
     Values,
-    factorize,
     needs_number,
     type_reference,
 )
 from service.matching.layout import lay_out
+from service.matching.numbering import Numbered, Rows, number, number_texts
 from service.matching.reference_column import ReferenceColumn, UnreadableReference
 from service.matching.text_lookup import TextLookup
 from service.matching.texts import Texts
+
+BUILDING_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -64,62 +67,75 @@ def build(
     row_ids: Sequence[ReferenceRowId],
     columns: Mapping[str, Sequence[str | None]],
 ) -> ReferenceIndex:
-    """Type each mapping's target column; `columns` holds a value per row under each name.
+    """Build an index of rows in memory; `columns` holds a value per row under each name.
+
+    See `build_from_rows`.
+    """
+    wanted = {mapping.target for mapping in rules.field_mappings} & columns.keys()
+    numbered = {name: number(columns[name]) for name in wanted}
+    return build_from_rows(rules.field_mappings, Rows(Texts.of(row_ids), numbered))
+
+
+def build_from_rows(mappings: Sequence[FieldMapping], rows: Rows) -> ReferenceIndex:
+    """Type each mapping's target column.
 
     None and blank texts are missing. Raises MatchingFailedError when a target is not there.
     """
-    raw: dict[str, tuple[NDArray[np.int32], Texts]] = {}
-    built = []
-    for mapping in rules.field_mappings:
-        if mapping.target not in columns:
+    for mapping in mappings:
+        if mapping.target not in rows.columns:
             raise MatchingFailedError(f"The reference data has no column {mapping.target!r}.")
-        if mapping.target not in raw:
-            codes, texts = factorize(columns[mapping.target])
-            raw[mapping.target] = codes, Texts.of(cast(list[str], texts))
-        built.append(_build_column(mapping, *raw[mapping.target]))
-    layout = lay_out(rules.field_mappings, len(row_ids), built)
-    return ReferenceIndex(TextLookup.of(Texts.of(row_ids)), tuple(built), layout)
+    # Most of the work is done by numpy and the kernel, which leave other threads alone.
+    with ThreadPoolExecutor(BUILDING_THREADS) as threads:
+        lookup = threads.submit(TextLookup.of, rows.row_ids)
+        raw = [rows.columns[mapping.target] for mapping in mappings]
+        columns = tuple(threads.map(_build_column, mappings, raw))
+        layout = lay_out(mappings, len(rows.row_ids), columns)
+        return ReferenceIndex(lookup.result(), columns, layout)
 
 
-def _build_column(
-    mapping: FieldMapping, raw_codes: NDArray[np.int32], raw_texts: Texts
-) -> ReferenceColumn:
-    texts = raw_texts.tolist()
-    is_present = np.array([bool(text.strip()) for text in texts], dtype=np.bool_)
-    present = [text for text in texts if text.strip()]
+def _build_column(mapping: FieldMapping, raw: Numbered) -> ReferenceColumn:
+    texts = raw.texts.tolist()
+    is_present = np.fromiter(map(bool, map(str.strip, texts)), np.bool_, len(texts))
+    present = texts if is_present.all() else [text for text in texts if text.strip()]
     reading, values = type_reference(mapping, present)
     values, value_of_present = _merge(reading, values)
     if needs_number(mapping):
         value_of_present[np.isnan(values.numbers)] = MISSING
-    # One more place than raw texts: MISSING reads the last one.
-    value_of_raw = np.full(len(raw_texts) + 1, MISSING, dtype=np.int32)
-    value_of_raw[:-1][is_present] = value_of_present
-    column = Column(values, value_of_raw[raw_codes])
-    unreadable = is_present & (value_of_raw[:-1] == MISSING)
+    value_of_raw = np.full(len(texts), MISSING, dtype=np.int32)
+    value_of_raw[is_present] = value_of_present
+    unreadable = is_present & (value_of_raw == MISSING)
     return ReferenceColumn(
-        column,
+        Column(values, _follow(raw.codes, value_of_raw)),
         reading,
-        raw_codes,
-        raw_texts,
-        _report_unreadable(mapping.target, unreadable, raw_codes, raw_texts),
+        raw.codes,
+        raw.texts,
+        _report_unreadable(mapping.target, unreadable, raw),
     )
 
 
 def _merge(reading: Reading, values: Values) -> tuple[Values, NDArray[np.int32]]:
     """Give one place to texts that compare alike; return int32 places [values]."""
+    texts = values.texts if isinstance(values.texts, Texts) else Texts.of(values.texts.tolist())
     if reading.kind is not Kind.TEXT:
-        held = Values(Texts.of(values.texts.tolist()), values.numbers)
-        return held, np.arange(len(values.numbers), dtype=np.int32)
-    places, texts = factorize(values.texts)
-    merged = Texts.of(cast(list[str], texts))
-    return Values(merged, np.broadcast_to(np.nan, len(texts))), places
+        return Values(texts, values.numbers), np.arange(len(texts), dtype=np.int32)
+    merged = number_texts(texts)
+    numbers = np.broadcast_to(np.nan, len(merged.texts))
+    return Values(merged.texts, numbers), merged.codes
+
+
+def _follow(codes: NDArray[np.int32], value_of_raw: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the values of raw codes; the same array where they are the same numbers."""
+    if (value_of_raw == np.arange(len(value_of_raw))).all():
+        return codes
+    # One more place than raw texts: MISSING reads the last one.
+    return np.append(value_of_raw, np.int32(MISSING))[codes]
 
 
 def _report_unreadable(
-    target: str, unreadable: NDArray[np.bool_], raw_codes: NDArray[np.int32], raw_texts: Texts
+    target: str, unreadable: NDArray[np.bool_], raw: Numbered
 ) -> UnreadableReference | None:
     if not unreadable.any():
         return None
-    rows = np.bincount(raw_codes[raw_codes != MISSING], minlength=len(raw_texts))
+    rows = np.bincount(raw.codes[raw.codes != MISSING], minlength=len(raw.texts))
     first = int(np.argmax(unreadable))
-    return UnreadableReference(target, int(rows[unreadable].sum()), raw_texts[first])
+    return UnreadableReference(target, int(rows[unreadable].sum()), raw.texts[first])

@@ -1,6 +1,7 @@
 """Which words of a company name only say what legal form the company has?"""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 # Each form is written as its letters run together, without accents: "s. r. o.", "S.R.O." and
 # "sro" are one entry, and so is every way a scanner splits or joins the letters.
@@ -43,6 +44,16 @@ _DISTINCT = frozenset(_DISTINCT_FORMS.split())
 _ALL = _DISTINCT | frozenset(_SHORT_FORMS.split())
 _BEGINNINGS = frozenset(form[:end] for form in _ALL for end in range(1, len(form) + 1))
 _LONGEST = max(map(len, _ALL))
+# Whatever a token of a form can be, however its letters are split; other tokens are in none.
+_PARTS = frozenset(
+    form[start:end]
+    for form in _ALL
+    for start in range(len(form))
+    for end in range(start + 1, len(form) + 1)
+)
+_IN_NO_FORM = "?"
+# What was dropped is remembered for so many stretches of so few tokens.
+_STRETCHES_REMEMBERED, _LONGEST_REMEMBERED = 10_000, 8
 
 
 def drop_legal_forms(tokens: Sequence[str]) -> Sequence[str]:
@@ -54,6 +65,42 @@ def drop_legal_forms(tokens: Sequence[str]) -> Sequence[str]:
     """
     if _BEGINNINGS.isdisjoint(tokens):
         return tokens
+    kept: list[str] = []
+    stretch: list[str] = []
+    for token in tokens:
+        if token in _PARTS:
+            stretch.append(token)
+        else:
+            if stretch:
+                kept += _drop_from_stretch(tuple(stretch), is_first=not kept)
+                stretch.clear()
+            kept.append(token)
+    if not kept:
+        return _drop(tokens)
+    return kept + _drop_from_stretch(tuple(stretch), is_first=False) if stretch else kept
+
+
+def _drop_from_stretch(stretch: tuple[str, ...], *, is_first: bool) -> list[str]:
+    """Drop the forms from tokens beside one that is in no form: it stays, and parts them for ever.
+
+    `is_first` if that one follows, and none stands before. Names have few such stretches, often
+    the same ones.
+    """
+    drop = _drop_and_remember if len(stretch) <= _LONGEST_REMEMBERED else _drop_beside
+    return drop(stretch, is_first)
+
+
+def _drop_beside(stretch: tuple[str, ...], is_first: bool) -> list[str]:
+    if is_first:
+        return _drop([*stretch, _IN_NO_FORM])[:-1]
+    return _drop([_IN_NO_FORM, *stretch])[1:]
+
+
+_drop_and_remember = lru_cache(maxsize=_STRETCHES_REMEMBERED)(_drop_beside)
+
+
+def _drop(tokens: Sequence[str]) -> list[str]:
+    """Drop legal forms, token by token; the rest of the work of `drop_legal_forms`."""
     chain = _Chain(tokens)
     forms = chain.find_forms(range(len(tokens)))
     while forms and not chain.consists_of(forms):

@@ -1,6 +1,6 @@
 """How are many texts held as two arrays, without an object for each of them?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 # Lone surrogates are no UTF-8, but JSON can hold them: they are written like any other character.
 _ENCODING, _ERRORS = "utf-8", "surrogatepass"
+_LINE_END = ord("\n")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,18 +24,32 @@ class Texts:
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Texts":
         """Hold the texts, in their order."""
-        encoded = [text.encode(_ENCODING, _ERRORS) for text in texts]
-        if not any(encoded):
-            return cls.blank(len(encoded))
-        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
-        np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
-        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets)
+        held = list(texts)
+        joined = "".join(held)
+        blob = np.frombuffer(joined.encode(_ENCODING, _ERRORS), dtype=np.uint8)
+        if not len(blob):
+            return cls.blank(len(held))
+        lengths: Iterable[int] = map(len, held)
+        if len(blob) != len(joined):
+            lengths = (len(text.encode(_ENCODING, _ERRORS)) for text in held)
+        offsets = np.zeros(len(held) + 1, dtype=np.int64)
+        np.cumsum(np.fromiter(lengths, np.int64, len(held)), out=offsets[1:])
+        return cls(blob, offsets)
 
     @classmethod
     def blank(cls, count: int) -> "Texts":
         """Hold empty texts, in the memory of one."""
         offsets = np.broadcast_to(np.int64(0), count + 1)
         return cls(np.empty(0, dtype=np.uint8), offsets)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Texts"]) -> "Texts":
+        """Hold the texts of all parts, one part after another."""
+        blobs = [part.blob[part.offsets[0] : part.offsets[-1]] for part in parts]
+        lengths = [np.diff(part.offsets) for part in parts]
+        offsets = np.zeros(sum(map(len, lengths)) + 1, dtype=np.int64)
+        np.cumsum(np.concatenate([offsets[:0], *lengths]), out=offsets[1:])
+        return cls(np.concatenate([np.empty(0, dtype=np.uint8), *blobs]), offsets)
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -63,5 +78,15 @@ class Texts:
 
     def tolist(self) -> list[str]:
         """Return all texts as objects, as an array of them would."""
-        texts: list[str] = self.take(np.arange(len(self))).tolist()
-        return texts
+        first = self.offsets[0]
+        content = self.blob[first : self.offsets[-1]]
+        if not len(self) or (content == _LINE_END).any():
+            texts: list[str] = self.take(np.arange(len(self))).tolist()
+            return texts
+        # Decoded as one text, and split at line ends: several times faster than one by one.
+        ends = self.offsets[1:] - first + np.arange(len(self))
+        lines = np.full(len(content) + len(self), _LINE_END, dtype=np.uint8)
+        is_content = np.ones(len(lines), dtype=np.bool_)
+        is_content[ends] = False
+        lines[is_content] = content
+        return str(lines[:-1].data, _ENCODING, _ERRORS).split("\n")

@@ -93,6 +93,19 @@ async def test_a_full_disk_fails_the_run_with_a_sentence(
     assert (run.error or "").startswith("There is no room on the disk for the reference data")
 
 
+async def test_damaged_rows_fail_the_run_and_are_written_anew(
+    database: Database, tmp_path: Path
+) -> None:
+    world = await make_world(database)
+    await run_once(world, tmp_path)
+    the_index(tmp_path).unlink()
+    (rows,) = tmp_path.glob("*.ndjson")
+    rows.write_text("")
+    failed = await run_once(world, tmp_path)
+    assert (failed.error or "").startswith("The saved rows of the reference data were damaged.")
+    assert (await run_once(world, tmp_path)).rows_matched == 20
+
+
 def write_large_rows(path: Path) -> IndexJob:
     """Write a file of rows that is large, but quick to read."""
     value = "x" * 20_000
