@@ -3,12 +3,14 @@
 import os
 import resource
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from service.domain.configs import FuzzyMapping, MatchingRules
 from service.domain.identifiers import ReferenceRowId
-from service.engine import index_cache
+from service.engine import chunks, index_cache
+from service.engine.chunks import ChunkJob, IndexMissing
 from service.engine.index_building import IndexJob, IndexOutcome, make_index
 from service.matching.index import ReferenceIndex, build
 
@@ -87,6 +89,32 @@ def build_slowly(job: SlowBuild) -> bool:
     return index_cache.ensure(job.path, build_when_told)
 
 
+def make_index_after_a_death(job: IndexJob) -> IndexOutcome:
+    """Make an index, but kill the first process that is about to."""
+    mark = job.path.with_suffix(".mark")
+    if not mark.exists():
+        mark.touch()
+        index_cache.ensure(job.path, lambda: build_and_die(job.path))
+    return make_index(job)
+
+
+def build_and_die(path: Path) -> ReferenceIndex:
+    """Leave a part of an index behind."""
+    path.with_suffix(index_cache.UNFINISHED_SUFFIX).write_text("a beginning")
+    os.kill(os.getpid(), signal.SIGKILL)
+    return tiny_index()
+
+
+def make_no_index(_job: IndexJob) -> IndexOutcome:
+    """Say that an index was made."""
+    return IndexOutcome()
+
+
+def find_no_index(_job: ChunkJob) -> IndexMissing:
+    """Say that there is no index."""
+    return IndexMissing()
+
+
 def limit_file_size(size: int) -> int:
     """Let this process write files up to a size only."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -102,3 +130,27 @@ def make_index_with_little_memory(job: IndexJob) -> IndexOutcome:
         return make_index(job)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def time_loading(path: Path) -> float:
+    """Map an index and check it whole; return the seconds that took."""
+    started = time.perf_counter()
+    chunks.load_index(path)
+    return time.perf_counter() - started
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a process has of its own, and that with its share of what it maps with others."""
+
+    pid: int
+    own_megabytes: float
+    proportional_megabytes: float
+
+
+def own_memory(_job: int) -> Memory:
+    """Read the memory of the process that works on it."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
+    kilobytes = {name: int(rest.split()[0]) for name, rest in (line.split(":") for line in lines)}
+    own = kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]
+    return Memory(os.getpid(), own * 1024 / 1e6, kilobytes["Pss"] * 1024 / 1e6)

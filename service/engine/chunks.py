@@ -73,7 +73,7 @@ class IndexMissing:
 def match_chunk(job: ChunkJob) -> ChunkOutcome | IndexMissing:
     """Match the documents of a job; one result each, in their order."""
     try:
-        index = _load_index(job.index)
+        index = load_index(job.index)
     except FileNotFoundError:
         return IndexMissing()
     began = time.perf_counter()
@@ -99,7 +99,8 @@ def match_chunk(job: ChunkJob) -> ChunkOutcome | IndexMissing:
 
 
 @lru_cache(maxsize=INDEXES_KEPT)
-def _load_index(path: Path) -> ReferenceIndex:
+def load_index(path: Path) -> ReferenceIndex:
+    """Map an index; raises FileNotFoundError when none that is whole is there."""
     index = index_cache.load(path)
     if index is None:
         raise FileNotFoundError(path)

@@ -1,13 +1,16 @@
 """Does a run find the index of the run before it, and does it get over one that is damaged?"""
 
 import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
 from service.domain.runs import Phase, Run, RunStatus
 from service.engine import index_cache
-from service.engine.executors import local_pool
+from service.engine.chunks import match_chunk
+from service.engine.executors import Executor, local_pool
 from service.engine.index_building import IndexJob, make_index
 from service.engine.signals import QUEUE
 from service.matching.rows_file import RowsFile
@@ -16,6 +19,9 @@ from tests import jobs
 from tests.gates import GatedExecutor
 from tests.integration.test_index_cache import call, flip_a_byte
 from tests.seeding import RULES, World, make_world, running_engine
+
+Job = TypeVar("Job")
+Outcome = TypeVar("Outcome")
 
 
 async def run_once(world: World, directory: Path) -> Run:
@@ -53,6 +59,60 @@ async def test_a_damaged_index_is_made_again(database: Database, tmp_path: Path)
     run = await run_once(world, tmp_path)
     assert (run.status, run.rows_matched) == (RunStatus.COMPLETED, 20)
     assert the_index(tmp_path).read_bytes() == whole
+
+
+class Instead:
+    """An executor that computes other functions than those it is asked for."""
+
+    size = 1
+
+    def __init__(self, executor: Executor, functions: dict[object, Callable[..., Any]]) -> None:
+        """Compute by `executor` what `functions` maps a function to."""
+        self._executor = executor
+        self._functions = functions
+
+    def run(
+        self,
+        function: Callable[[Job], Outcome],
+        jobs: AsyncIterator[Job],
+        limit_seconds: float = 30.0,
+    ) -> AsyncGenerator[Outcome, None]:
+        """Compute the jobs; see `Executor.run`."""
+        return self._executor.run(self._functions.get(function, function), jobs, limit_seconds)
+
+
+async def run_instead(
+    world: World, directory: Path, functions: dict[object, Callable[..., Any]]
+) -> Run:
+    async with local_pool(2) as pool:
+        executor = Instead(pool, functions)
+        async with running_engine(world.database, directory, executor=executor) as engine:
+            return await world.wait_until_ended(await world.queue(), engine.signals)
+
+
+async def test_an_index_whose_builder_was_killed_is_made_by_another_process(
+    database: Database, tmp_path: Path
+) -> None:
+    world = await make_world(database)
+    run = await run_instead(world, tmp_path, {make_index: jobs.make_index_after_a_death})
+    assert run.rows_matched == 20
+    assert not list(tmp_path.glob(f"*{index_cache.UNFINISHED_SUFFIX}"))
+
+
+async def test_an_index_that_is_damaged_time_and_again_fails_the_run(
+    database: Database, tmp_path: Path
+) -> None:
+    world = await make_world(database)
+    run = await run_instead(world, tmp_path, {match_chunk: jobs.find_no_index})
+    assert (run.error or "").startswith("The index of the reference data was damaged 3 times")
+
+
+async def test_an_index_that_is_removed_at_once_fails_the_run(
+    database: Database, tmp_path: Path
+) -> None:
+    world = await make_world(database)
+    run = await run_instead(world, tmp_path, {make_index: jobs.make_no_index})
+    assert (run.error or "").startswith("The index of the reference data was removed")
 
 
 async def test_runs_at_the_same_time_make_the_index_once(
