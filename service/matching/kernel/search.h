@@ -6,7 +6,7 @@
 
 #include "plan.h"
 
-#define SEED_ROWS 32
+#define SEED_ROWS 16
 
 static int open_text(struct query *query, struct term *term) {
     const struct column *column = term->column;
