@@ -18,7 +18,12 @@ AI_EVIDENCE = "ai"
 
 
 class Scorer(StrEnum):
-    """How a fuzzy mapping compares two normalised texts."""
+    """How a fuzzy mapping compares two normalised texts.
+
+    `idf`: by the words they share, rare ones of the column counting for more. By letters in their
+    order: `ratio`; `token_sort`, words sorted first; `token_set`, also 1 when one text's words
+    are all among the other's; `jaro_winkler`, beginnings counting for more.
+    """
 
     TOKEN_SORT = "token_sort"
     TOKEN_SET = "token_set"
@@ -46,8 +51,9 @@ class TargetType(StrEnum):
 class ExactMapping:
     """1 when equal after folding case, accents, spaces and punctuation, else 0.
 
-    `case_sensitive` keeps case, `verbatim` compares the texts untouched, `near` gives up to .9
-    for a near miss in a column of identifiers (most values are long and have digits).
+    `case_sensitive` keeps case, `verbatim` compares the texts untouched. `near` gives up to .9
+    for a near miss in a column of identifiers (most values are long and have digits), unless one
+    of the two strict options is set.
     """
 
     source: str

@@ -101,7 +101,8 @@ def score_pairs(
 
 def credits_near_misses(mapping: ExactMapping, reading: Reading) -> bool:
     """Whether unequal values score by how similar their prints are."""
-    return mapping.near and reading.holds_identifiers
+    is_strict = mapping.case_sensitive or mapping.verbatim
+    return mapping.near and not is_strict and reading.holds_identifiers
 
 
 def prints_of(values: Values) -> list[str]:

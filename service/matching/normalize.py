@@ -28,7 +28,7 @@ _UNSPACED = re.compile(
 )
 
 # Letters that scanners and typists take for digits, and the digits.
-_LOOKALIKES = str.maketrans("oilsbgzOILSBGZ", "01158620115862")
+_LOOKALIKES = str.maketrans("oilsbgz", "0115862")
 
 # `unicodedata` sorts a run of marks in time quadratic in its length. Longer texts come to it with
 # their long runs sorted; no letter, digit or space is a mark.
@@ -72,7 +72,7 @@ def squash(text: str) -> str:
 
 
 def fold_lookalikes(squashed: str) -> str:
-    """Return an identifier with the letters that pass for digits as digits: o as 0, i and l as 1.
+    """Write the letters of an identifier that pass for digits as digits: o as 0, i and l as 1.
 
     So two identifiers are as near as their prints look; the length stays.
     """

@@ -27,7 +27,7 @@ Typed = Value | None
 # The sets of words of a column's distinct texts.
 Words = list[frozenset[str]]
 
-LOOKALIKES = dict(zip("oilsbgzOILSBGZ", "01158620115862", strict=True))
+LOOKALIKES = dict(zip("oilsbgz", "0115862", strict=True))
 
 SCORERS: dict[Scorer, Callable[[str, str], float]] = {
     Scorer.TOKEN_SORT: lambda a, b: fuzz.ratio(a, b) / 100,
@@ -48,7 +48,7 @@ def prepare(
         texts = [row[mapping.target] for row in rows]
         present = [text for text in texts if text and text.strip()]
         reading, values = type_reference(mapping, present)
-        is_near = isinstance(mapping, ExactMapping) and mapping.near and reading.holds_identifiers
+        is_near = reading.holds_identifiers and _allows_near(mapping)
         queue = iter(zip(values.texts.tolist(), values.numbers.tolist(), strict=True))
         column = [next(queue) if text and text.strip() else None for text in texts]
         typed_rows.append([_type(mapping, value, is_near) for value in column])
@@ -90,6 +90,12 @@ def search(
                 found.append((row, total))
         answer.append(sorted(found, key=lambda pair: (-pair[1], pair[0]))[:5])
     return answer
+
+
+def _allows_near(mapping: FieldMapping) -> bool:
+    if not isinstance(mapping, ExactMapping) or mapping.case_sensitive or mapping.verbatim:
+        return False
+    return mapping.near
 
 
 def _type(mapping: FieldMapping, value: tuple[str, float] | None, is_near: bool) -> Typed:

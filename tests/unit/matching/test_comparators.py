@@ -85,8 +85,8 @@ ALL_MAPPINGS = [
         (exact(near=True), "4500OO0735", "4500000735", 0.9),
         (exact(near=True), "abc", "xyz01", 0.0),
         (exact(near=True), "", "xyz01", 0.0),
-        (exact(near=True, case_sensitive=True), "AB-123O", "AB-1230", 0.9),
-        (exact(near=True, verbatim=True), "AB-123O", "AB-1230", 0.9),
+        (exact(near=True, case_sensitive=True), "AB-123O", "AB-1230", 0.0),
+        (exact(near=True, verbatim=True), "AB-123O", "AB-1230", 0.0),
         (exact(), "4500OO0735", "4500000735", 0.0),
         # No identifiers: words, short codes, amounts, years, dates.
         (exact(near=True), "married", "unmarried", 0.0),

@@ -139,5 +139,5 @@ def test_tokens_are_distinct_words_or_pairs_of_letters_without_spaces(
 
 
 def test_letters_that_pass_for_digits_look_like_them() -> None:
-    assert fold_lookalikes("po2O24OOl7sb") == "p02024001758"
+    assert fold_lookalikes("po2o24ool7sb") == "p02024001758"
     assert fold_lookalikes("acdefhjkmnpqrtuvwxy") == "acdefhjkmnpqrtuvwxy"
