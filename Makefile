@@ -6,7 +6,7 @@ KERNEL := deploy/compile_kernel.py $(wildcard service/matching/kernel/*)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) --require-hashes --only-binary :all: -r
 
-.PHONY: run install test check bench format pin clean
+.PHONY: run install test check bench bench-quality format pin clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/matchstream demo
@@ -29,6 +29,9 @@ check: $(VENV)/.everything
 
 bench: $(VENV)/.everything
 	$(BIN)/python -m tests.benchmarks
+
+bench-quality: $(VENV)/.everything
+	$(BIN)/python -m tests.benchmarks.bench_quality
 
 format: $(VENV)/.everything
 	$(BIN)/ruff check --fix .
