@@ -114,6 +114,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "group_rows": (None, [c_void_p, c_int64, c_int64, c_void_p, c_void_p]),
     "sign_texts": (None, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "sort_texts": (None, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
+    "take_texts": (None, [*[c_void_p] * 3, c_int64, *[c_void_p] * 2]),
     "count_shared": (None, [c_void_p, c_void_p, c_int64, c_void_p]),
     "hash_texts": (None, [c_void_p, c_void_p, c_int64, c_void_p, c_int64]),
     "find_similar": (

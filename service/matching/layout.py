@@ -8,6 +8,7 @@ Names of arrays: `order`, `cells`, and `<place of the mapping>.<member of kernel
 from collections.abc import Sequence
 from ctypes import CDLL
 from enum import IntEnum
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,9 @@ def lay_out(
         for each, column in zip(laid, columns, strict=True)
     ]
     clustered = _choose_cluster(laid)
-    order = np.argsort(codes[clustered], kind="stable").astype(np.int32)
+    grouped = _group(kernel, codes[clustered], int(laid[clustered]["distinct"][0]))[1]
+    missing = np.flatnonzero(codes[clustered] == MISSING).astype(np.int32)
+    order = np.concatenate([grouped, missing])
     cells = np.empty((row_count, len(mappings)), dtype=np.int32)
     arrays: Arrays = {"order": order, "cells": cells}
     rng = np.random.default_rng(0)
@@ -97,7 +100,8 @@ def lay_out(
         drawn = codes[place][sampled]
         each["sample"] = drawn[drawn != MISSING]
         each["is_clustered"] = np.array([place == clustered], dtype=np.int64)
-        _group(kernel, each, np.ascontiguousarray(cells[:, place]))
+        column_cells = np.ascontiguousarray(cells[:, place])
+        each["starts"], each["rows"] = _group(kernel, column_cells, int(each["distinct"][0]))
         arrays |= {f"{place}.{name}": array for name, array in each.items()}
     return arrays
 
@@ -178,7 +182,9 @@ def code_points(
 
 
 def _distinct_points(points: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    return np.flatnonzero(np.bincount(points)).astype(np.uint32)
+    is_there = np.zeros(int(points.max(initial=0)) + 1, dtype=np.bool_)
+    is_there[points] = True
+    return np.flatnonzero(is_there).astype(np.uint32)
 
 
 def symbols_of(points: NDArray[np.uint32], alphabet: NDArray[np.uint32]) -> NDArray[np.uint16]:
@@ -205,15 +211,17 @@ def _lay_out_texts(
     table = np.zeros(int(alphabet[-1]) + 1 if len(alphabet) else 1, dtype=np.uint16)
     table[alphabet] = np.arange(1, len(alphabet) + 1)
     longest = int(lengths.max(initial=0))
-    length_starts = offsets_of(np.bincount(lengths, minlength=longest + 1)).astype(np.int32)
-    by_length = np.argsort(lengths, kind="stable").astype(np.int32)
-    symbols, offsets = table[points], offsets_of(lengths)
+    length_starts, by_length = _group(kernel, lengths.astype(np.int32), longest + 1)
+    unordered, unordered_offsets = table[points], offsets_of(lengths)
     kernel.sort_texts(
-        address(symbols), address(offsets), longest, address(length_starts), address(by_length)
+        *(address(unordered), address(unordered_offsets), longest),
+        *(address(length_starts), address(by_length)),
     )
-    begins, lengths = offsets[:-1][by_length], lengths[by_length]
-    offsets = offsets_of(lengths)
-    symbols = symbols[np.repeat(begins - offsets[:-1], lengths) + np.arange(offsets[-1])]
+    offsets, symbols = offsets_of(lengths[by_length]), np.empty_like(unordered)
+    kernel.take_texts(
+        *(address(unordered), address(unordered_offsets), address(by_length), len(by_length)),
+        *(address(offsets), address(symbols)),
+    )
     bit_starts = _share_bits(symbols, offsets, len(alphabet))
     count = len(lengths)
     signatures = np.empty((count, SIGNATURE_BITS // 64), dtype=np.uint64)
@@ -242,9 +250,9 @@ def _lay_out_tokens(kernel: CDLL, texts: Sequence[str], weights: TokenWeights) -
     """Lay out the tokens of texts and the texts of tokens; `words.` is the vocabulary as texts."""
     vocabulary = list(weights.by_token)
     place_of = {token: place for place, token in enumerate(vocabulary)}
-    split = [text.split() for text in texts]
-    lengths = np.fromiter(map(len, split), np.int64, len(split))
-    tokens = np.fromiter((place_of[token] for each in split for token in each), np.int32)
+    lengths = np.array([text.count(" ") + 1 for text in texts], dtype=np.int64)
+    split = chain.from_iterable(map(str.split, texts))
+    tokens = np.fromiter(map(place_of.__getitem__, split), np.int32)
     masses = np.array([weights.by_token[token] for token in vocabulary], dtype=np.float64)
     owners = np.repeat(np.arange(len(texts), dtype=np.int32), lengths)
     text_masses = np.zeros(len(texts))
@@ -296,9 +304,11 @@ def _share_bits(
     return starts
 
 
-def _group(kernel: CDLL, laid: Arrays, codes: NDArray[np.int32]) -> None:
-    distinct = int(laid["distinct"][0])
+def _group(
+    kernel: CDLL, codes: NDArray[np.int32], distinct: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Group rows by code: where each code's rows begin, and the rows; without those MISSING."""
     starts = np.empty(distinct + 1, dtype=np.int32)
     rows = np.empty(len(codes), dtype=np.int32)
     kernel.group_rows(address(codes), len(codes), distinct, address(starts), address(rows))
-    laid |= {"starts": starts, "rows": rows}
+    return starts, rows[: starts[-1]]

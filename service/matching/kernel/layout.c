@@ -69,6 +69,14 @@ EXPORTED void sort_texts(const uint16_t *symbols, const int64_t *offsets, int64_
                   length_starts[length + 1] - length_starts[length], 0, length);
 }
 
+/* Copy texts in another order: `offsets` says where each goes. */
+EXPORTED void take_texts(const uint16_t *symbols, const int64_t *offsets, const int32_t *order, int64_t count,
+                         const int64_t *taken_offsets, uint16_t *taken) {
+    for (int64_t place = 0; place < count; place++)
+        memcpy(taken + taken_offsets[place], symbols + offsets[order[place]],
+               (taken_offsets[place + 1] - taken_offsets[place]) * sizeof *taken);
+}
+
 /* Count the symbols that each text begins with as the one before it, up to MOST_SHARED. */
 EXPORTED void count_shared(const uint16_t *symbols, const int64_t *offsets, int64_t count, uint8_t *shared) {
     for (int64_t text = 0; text < count; text++) {
