@@ -15,9 +15,10 @@ from service.domain.configs import ExactMapping, FieldMapping
 from service.matching import idf
 from service.matching.columns import Column, Kind, Values
 from service.matching.comparators import score_grid
-from service.matching.compiled import ColumnPointers, address
-from service.matching.layout import SearchKind, code_points, compares_prints, offsets_of, symbols_of
+from service.matching.compiled import ColumnPointers, address, check_memory
+from service.matching.layout import SearchKind, compares_prints
 from service.matching.reference_column import ReferenceColumn
+from service.matching.text_layout import code_points, offsets_of, symbols_of
 
 Members = dict[str, NDArray[Any]]
 
@@ -100,13 +101,11 @@ class FieldLayout:
         room = 8 * len(tokens)
         while True:
             partners, scores = np.empty(room, dtype=np.int32), np.empty(room)
-            found = self._kernel.find_similar(
+            found = check_memory(self._kernel.find_similar(
                 byref(self._words), idf.LEAST_SIMILARITY, idf.LEAST_BEGINNING,
                 address(symbols), address(offsets), len(tokens), address(starts),
                 address(partners), address(scores), room,
-            )  # fmt: skip
-            if found < 0:
-                raise MemoryError("There is not enough memory to compare a document's words.")
+            ))  # fmt: skip
             if found <= room:
                 return starts, partners[:found], scores[:found]
             room = found

@@ -141,6 +141,13 @@ def load_kernel(extension: str = EXTENSION) -> ctypes.CDLL | None:
     return library
 
 
+def check_memory(result: int | None) -> int:
+    """Return what a function of the kernel returned, unless that says that memory ran out."""
+    if result is None or result < 0:
+        raise MemoryError("There is not enough memory to search the reference data.")
+    return result
+
+
 def fill(pointers: Structure, values: Mapping[str, NDArray[Any] | int | float]) -> None:
     """Set members: of arrays the address. The caller keeps the arrays as long as the structure."""
     for name, value in values.items():

@@ -27,10 +27,12 @@ from service.matching.compiled import (
     FieldPointers,
     IndexPointers,
     address,
+    check_memory,
     fill,
 )
 from service.matching.index import ReferenceIndex
-from service.matching.layout import SearchKind, offsets_of
+from service.matching.layout import SearchKind
+from service.matching.text_layout import offsets_of
 
 # Bound on memory: scores of a block of documents for each distinct value of a column.
 MAX_TABLE_CELLS = 2_000_000
@@ -106,18 +108,14 @@ class Searcher:
         try:
             workspace = self._spare.pop()
         except IndexError:
-            workspace = self._kernel.make_workspace(byref(index)) or 0
-        if not workspace:
-            raise MemoryError("There is not enough memory to search the reference data.")
+            workspace = check_memory(self._kernel.make_workspace(byref(index)))
         try:
-            visits = self._kernel.search(
+            check_memory(self._kernel.search(
                 byref(index), byref(batch), workspace, address(top.positions),
                 address(top.scores), address(top.field_scores),
-            )  # fmt: skip
+            ))  # fmt: skip
         finally:
             self._spare.append(workspace)
-        if visits < 0:
-            raise MemoryError("There is not enough memory to compare a document's texts.")
 
     def _exclude(
         self, documents: int, exclusions: Collection[tuple[int, int]]

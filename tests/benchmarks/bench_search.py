@@ -272,8 +272,9 @@ def _score_rows(
         return found
     if isinstance(mapping, ExactMapping):
         code_of = {text: code for code, text in enumerate(reference.values.texts.tolist())}
-        own = [code_of.get(text, -2) for text in field.values.texts]
-        return np.array([*own, -2])[codes][:, None] == reference.codes[None, :]
+        own = np.array([*(code_of.get(text, -2) for text in field.values.texts), -2])
+        equal: NDArray[np.bool_] = own[codes][:, None] == reference.codes[None, :]
+        return equal
     numbers = np.append(reference.values.numbers, np.nan)[reference.codes]
     asked = np.append(field.values.numbers, np.nan)[codes]
     tolerance: Any = (

@@ -28,7 +28,7 @@ from service.domain.documents import FieldValue
 from service.domain.identifiers import ReferenceRowId
 from service.matching import bruteforce
 from service.matching.batch import compile_documents
-from service.matching.compiled import LONGEST_TEXT, load_kernel
+from service.matching.compiled import LONGEST_TEXT, check_memory, load_kernel
 from service.matching.index import ReferenceIndex, build
 from service.matching.search import search
 from tests.data import tasks
@@ -191,7 +191,7 @@ def test_the_same_weights_in_another_run_find_the_same_layout() -> None:
 @pytest.mark.parametrize("scorer", [Scorer.RATIO, Scorer.IDF])
 def test_texts_of_every_length(length: int, scorer: Scorer) -> None:
     drawn = Drawn(3)
-    text = " ".join(drawn.draw.choices(drawn.words, k=length))[:length].replace("  ", " a")
+    text = "".join(drawn.draw.choices("abcdefgh", k=length))
     mappings = (
         FuzzyMapping(source="name", target="name", weight=0.6, scorer=scorer),
         ExactMapping(source="name", target="name", weight=0.4, near=True),
@@ -220,6 +220,18 @@ def test_more_characters_than_the_kernel_numbers(mapping: FieldMapping) -> None:
     rules = MatchingRules(field_mappings=(mapping,))
     index = build_index(rules, rows)
     assert_same(index, rules, [{"name": texts[3][:90]}, {"name": texts[500]}, {"name": "x"}])
+
+
+def test_several_values_may_have_one_text() -> None:
+    rows: list[dict[str, str | None]] = [{"n": text} for text in ("1.5", "15", "1,5", "15.0", "3")]
+    rules = MatchingRules(field_mappings=(ExactMapping(source="n", target="n", weight=1.0),))
+    assert_same(build_index(rules, rows), rules, [{"n": "15"}, {"n": "015"}, {"n": 1.5}])
+
+
+@pytest.mark.parametrize("result", [None, -1])
+def test_memory_that_ran_out_is_said(result: int | None) -> None:
+    with pytest.raises(MemoryError, match="not enough memory"):
+        check_memory(result)
 
 
 def test_tables_too_large_for_one_block_are_cut() -> None:
