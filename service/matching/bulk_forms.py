@@ -1,62 +1,107 @@
 """Which forms do comparisons look at, for a whole column of texts at once?
 
 Each text gets what `normalize` gives it alone. Most characters stand for the same plain letters,
-or a space, wherever they occur: texts of such characters are translated together, as arrays. The
-others, and texts of signs only, take the way of `normalize` one by one.
+or a space, wherever they occur: texts of such characters are done by the kernel, if there is one.
+The others, and texts of signs only, take the way of `normalize` one by one.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import ctypes
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from ctypes import addressof
+from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.matching import normalize
-from service.matching.legal_forms import drop_legal_forms
+from service.matching.compiled import address, check_memory, load_kernel
+from service.matching.kernel_room import NumberingPointers, Room, fill_room, function_of
+from service.matching.legal_forms import PARTS, drop_from_stretch, drop_legal_forms
 from service.matching.texts import Texts
 
-# Bound on memory: so many texts are translated at once.
+# Bound on memory: so many texts are done at once.
 _BLOCK_TEXTS = 65_536
-_POINTS = 0x110000
+# So few are faster one by one.
+_FEW_TEXTS = 256
+# What a character that is read from UTF-8 of any bytes is below.
+_POINTS = 0x200000
+
+Form = Callable[[str], str]
+
+
+class Arrangement(IntEnum):
+    """How the words of a normalised text stand; the values of `enum arrangement` in the kernel."""
+
+    AS_WRITTEN = 0
+    SORTED = 1
+    DISTINCT = 2
 
 
 def squash_all(texts: Sequence[str]) -> Texts:
     """Return `squash` of each text."""
-    return _squash_all(texts, _SQUASHED, normalize.squash)
+    return _squash_all(normalize.squash, texts)
 
 
 def squash_all_keeping_case(texts: Sequence[str]) -> Texts:
     """Return `squash_keeping_case` of each text."""
-    return _squash_all(texts, _SQUASHED_KEEPING_CASE, normalize.squash_keeping_case)
+    return _squash_all(normalize.squash_keeping_case, texts)
 
 
-def normalize_all(texts: Sequence[str]) -> list[str]:
-    """Return `normalize` of each text."""
-    normalized = []
-    for start in range(0, len(texts), _BLOCK_TEXTS):
-        block = texts[start : start + _BLOCK_TEXTS]
-        translated = _translate(block, _WORDS)
-        normalized += [
-            normalize.normalize(text) if is_special else " ".join(drop_legal_forms(words.split()))
-            for text, words, is_special in zip(
-                block, translated.texts.tolist(), translated.is_special.tolist(), strict=True
-            )
-        ]
-    return normalized
+def normalize_all(texts: Sequence[str], arrangement: Arrangement) -> Texts:
+    """Return `normalize` of each text, with its words arranged."""
+    kernel = load_kernel()
+    if kernel is None or len(texts) < _FEW_TEXTS:
+        return one_by_one(form_of(arrangement), texts)
+    return normalize_by_kernel(kernel, texts, arrangement)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Translated:
-    """Texts of ASCII characters, and those of which they are not the whole truth."""
+def _squash_all(squash: Form, texts: Sequence[str]) -> Texts:
+    kernel = load_kernel()
+    if kernel is None or len(texts) < _FEW_TEXTS:
+        return one_by_one(squash, texts)
+    return squash_by_kernel(kernel, texts, squash)
 
-    texts: Texts
-    is_special: NDArray[np.bool_]
+
+def form_of(arrangement: Arrangement) -> Form:
+    """Return what an arrangement asks for of one text."""
+    return {
+        Arrangement.AS_WRITTEN: normalize.normalize,
+        Arrangement.SORTED: lambda text: normalize.sort_tokens(normalize.normalize(text)),
+        Arrangement.DISTINCT: lambda text: normalize.distinct_tokens(normalize.normalize(text)),
+    }[arrangement]
+
+
+def one_by_one(form: Form, texts: Iterable[str]) -> Texts:
+    """Return the form of each text."""
+    return Texts.of(map(form, texts))
+
+
+def squash_by_kernel(kernel: ctypes.CDLL, texts: Sequence[str], squash: Form) -> Texts:
+    """Return the squashed form of each text; `squash` is one of `normalize`."""
+    parts = []
+    for block in _blocks(texts):
+        translated, is_special = _translate(kernel, block, _tables()[squash])
+        parts.append(_replace_special(translated, is_special, squash, block))
+    return Texts.concatenate(parts)
+
+
+def normalize_by_kernel(
+    kernel: ctypes.CDLL, texts: Sequence[str], arrangement: Arrangement
+) -> Texts:
+    """Return the normalised form of each text."""
+    parts = []
+    for block in _blocks(texts):
+        words, is_special = _translate(kernel, block, _tables()[normalize.normalize])
+        names = _drop_legal_forms(kernel, words, arrangement)
+        parts.append(_replace_special(names, is_special, form_of(arrangement), block))
+    return Texts.concatenate(parts)
 
 
 class _Table(dict[int, bytes | None]):
     """What characters stand for, asked once of a rule for texts; None where that may depend."""
 
-    def __init__(self, rule: Callable[[str], str]) -> None:
+    def __init__(self, rule: Form) -> None:
         """Start empty."""
         super().__init__()
         self._rule = rule
@@ -68,84 +113,99 @@ class _Table(dict[int, bytes | None]):
         return self[point]
 
 
-_WORDS = _Table(lambda text: " ".join(normalize.split_words(text)))
-_SQUASHED = _Table(normalize.squash)
-_SQUASHED_KEEPING_CASE = _Table(normalize.squash_keeping_case)
+@lru_cache(maxsize=1)
+def _tables() -> dict[Form, _Table]:
+    return {
+        normalize.squash: _Table(normalize.squash),
+        normalize.squash_keeping_case: _Table(normalize.squash_keeping_case),
+        normalize.normalize: _Table(lambda text: " ".join(normalize.split_words(text))),
+    }
 
 
-def _squash_all(texts: Sequence[str], table: _Table, squash: Callable[[str], str]) -> Texts:
-    parts = []
-    for start in range(0, len(texts), _BLOCK_TEXTS):
-        block = texts[start : start + _BLOCK_TEXTS]
-        translated = _translate(block, table)
-        part = translated.texts
-        if translated.is_special.any():
-            squashed = part.tolist()
-            for place in np.flatnonzero(translated.is_special).tolist():
-                squashed[place] = squash(block[place])
-            part = Texts.of(squashed)
-        parts.append(part)
-    return Texts.concatenate(parts)
+def _blocks(texts: Sequence[str]) -> Iterator[Texts]:
+    held = Texts.of(texts)
+    for start in range(0, len(held), _BLOCK_TEXTS):
+        offsets = held.offsets[start : start + _BLOCK_TEXTS + 1]
+        yield Texts(held.blob, np.ascontiguousarray(offsets))
 
 
-def _translate(texts: Sequence[str], table: _Table) -> _Translated:
-    """Put what the table says in the place of each character.
+def _translate(kernel: ctypes.CDLL, texts: Texts, table: _Table) -> tuple[Texts, NDArray[np.bool_]]:
+    """Put what the table says in the place of each character; see `translate` in kernel/forms.c.
 
-    Special are texts with a character whose meaning may depend on others, and those of which
-    nothing but spaces is left.
+    Also tells which texts are special: what the table says is not the whole truth of them.
     """
-    points, offsets = _points_of(texts)
+    find = function_of(kernel, "find_points", "pip")
+    write = function_of(kernel, "translate", "ppi" + 6 * "p")
+    first, last = texts.offsets[0], texts.offsets[-1]
     is_present = np.zeros(_POINTS, dtype=np.bool_)
-    is_present[points] = True
+    find(address(texts.blob) + int(first), int(last - first), address(is_present))
     present = np.flatnonzero(is_present)
     meanings = [table[point] for point in present.tolist()]
-    place_of = np.zeros(_POINTS if len(present) == 0 else int(present[-1]) + 1, dtype=np.int32)
-    place_of[present] = np.arange(len(present))
-    places = place_of[points]
-    written, ends = _write(places, [meaning or b"" for meaning in meanings])
-    translated = Texts(written, ends[offsets])
-    is_special = _lack_letters(translated)
-    is_doubtful = np.array([meaning is None for meaning in meanings], dtype=np.bool_)
-    if is_doubtful.any():
-        found = np.flatnonzero(is_doubtful[places])
-        is_special[np.searchsorted(offsets, found, side="right") - 1] = True
-    return _Translated(translated, is_special)
-
-
-def _points_of(texts: Sequence[str]) -> tuple[NDArray[np.unsignedinteger], NDArray[np.int64]]:
-    """Return the code points of all texts, and where each text begins and ends among them."""
-    joined = "".join(texts)
+    meant = Texts.of((meaning or b"").decode() for meaning in meanings)
+    places = [-1 if meaning is None else place for place, meaning in enumerate(meanings)]
+    place_of = np.zeros(_POINTS, dtype=np.int32)
+    place_of[present] = places
+    longest = int(np.diff(meant.offsets).max(initial=0))
+    written = np.empty(int(last - first) * max(1, longest), dtype=np.uint8)
     offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=offsets[1:])
-    if joined.isascii():
-        return np.frombuffer(joined.encode(), dtype=np.uint8), offsets
-    return np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4"), offsets
+    is_special = np.empty(len(texts), dtype=np.bool_)
+    bounds = np.ascontiguousarray(meant.offsets)
+    write(
+        address(texts.blob), address(texts.offsets), len(texts),
+        address(place_of), address(meant.blob), address(bounds),
+        address(written), address(offsets), address(is_special),
+    )  # fmt: skip
+    return Texts(written[: offsets[-1]].copy(), offsets), is_special
 
 
-def _write(
-    places: NDArray[np.int32], meanings: Sequence[bytes]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Write the meanings at the places one after another; return them, and where each begins.
+def _replace_special(
+    forms: Texts, is_special: NDArray[np.bool_], form: Form, texts: Texts
+) -> Texts:
+    special = np.flatnonzero(is_special)
+    if not len(special):
+        return forms
+    order = np.arange(len(forms))
+    order[special] = len(forms) + np.arange(len(special))
+    return Texts.concatenate([forms, one_by_one(form, texts.take(special))]).pick(order)
 
-    The begins have one place more, for the end.
+
+def _drop_legal_forms(kernel: ctypes.CDLL, words: Texts, arrangement: Arrangement) -> Texts:
+    """Drop legal forms from texts of plain words, and arrange what is left.
+
+    The kernel finds the few stretches of words that forms may be in; what is left of each is
+    worked out once.
     """
-    lengths = np.array([len(meaning) for meaning in meanings], dtype=np.int64)[places]
-    begins = np.zeros(len(places) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=begins[1:])
-    written = np.empty(begins[-1], dtype=np.uint8)
-    longest = max(map(len, meanings), default=0)
-    spelled = np.zeros((longest, len(meanings)), dtype=np.uint8)
-    for place, meaning in enumerate(meanings):
-        spelled[: len(meaning), place] = np.frombuffer(meaning, dtype=np.uint8)
-    for letter, of_meanings in enumerate(spelled):
-        is_there = np.flatnonzero(lengths > letter)
-        written[begins[is_there] + letter] = of_meanings[places[is_there]]
-    return written, begins
+    number = function_of(kernel, "number_stretches", "ppipp")
+    write = function_of(kernel, "write_names", "ppippppipp")
+    most = int(np.count_nonzero(words.blob == ord(" "))) + len(words)
+    pointers = NumberingPointers()
+    room = Room(pointers, most, is_numbered=True)
+    room.extend(len(words.blob) + most)
+    parts, _room_of_parts = _number_parts(kernel)
+    given = address(words.blob), address(words.offsets), len(words), addressof(parts)
+    check_memory(number(*given, addressof(pointers)))
+    stretches, codes = room.take()
+    left = Texts.of(map(_leave, stretches))
+    bounds = np.ascontiguousarray(left.offsets)
+    names = np.empty(len(words.blob), dtype=np.uint8)
+    offsets = np.zeros(len(words) + 1, dtype=np.int64)
+    done = write(
+        *given, address(codes), address(left.blob), address(bounds),
+        arrangement, address(names), address(offsets),
+    )  # fmt: skip
+    check_memory(done)
+    return Texts(names[: offsets[-1]].copy(), offsets)
 
 
-def _lack_letters(texts: Texts) -> NDArray[np.bool_]:
-    """Tell which of the texts are empty, or spaces alone."""
-    letters = np.zeros(len(texts.blob) + 1, dtype=np.int32)
-    np.cumsum(texts.blob != ord(" "), out=letters[1:])
-    is_blank: NDArray[np.bool_] = np.diff(letters[texts.offsets]) == 0
-    return is_blank
+def _leave(stretch: str) -> str:
+    """Return what is left of a stretch of words, given with its place before it."""
+    place, words = stretch[0], tuple(stretch[1:].split())
+    if place == "=":
+        return " ".join(drop_legal_forms(words))
+    return " ".join(drop_from_stretch(words, is_first=place == "<"))
+
+
+@lru_cache(maxsize=1)
+def _number_parts(kernel: ctypes.CDLL) -> tuple[NumberingPointers, Room]:
+    """Number what may be a part of a legal form, so that the kernel can look words up."""
+    return fill_room(kernel, Texts.of(sorted(PARTS)))

@@ -18,9 +18,14 @@ from service.domain.configs import (
     Scorer,
 )
 from service.domain.documents import FieldValue
-from service.matching.bulk_forms import normalize_all, squash_all, squash_all_keeping_case
+from service.matching.bulk_forms import (
+    Arrangement,
+    normalize_all,
+    squash_all,
+    squash_all_keeping_case,
+)
 from service.matching.idf import TokenWeights, weigh_tokens
-from service.matching.normalize import distinct_tokens, sort_tokens, squash
+from service.matching.normalize import squash
 from service.matching.parsing_dates import DateReadings, read_dates
 from service.matching.parsing_numbers import NumberStyle, bounded, infer_style, read_numbers
 from service.matching.texts import Texts
@@ -212,17 +217,16 @@ def _is_identifier(text: str) -> bool:
     return bool(_LEADING_ZERO.match(text)) or sum(map(str.isdecimal, text)) > _MOST_DIGITS
 
 
-def _comparison_texts(mapping: FieldMapping, texts: Sequence[str]) -> NDArray[np.object_] | Texts:
-    compared = np.empty(len(texts), dtype=object)
+def _comparison_texts(mapping: FieldMapping, texts: Sequence[str]) -> Texts:
     match mapping:
         case FuzzyMapping(scorer=Scorer.TOKEN_SORT):
-            compared[:] = [sort_tokens(text) for text in normalize_all(texts)]
+            return normalize_all(texts, Arrangement.SORTED)
         case FuzzyMapping(scorer=Scorer.IDF):
-            compared[:] = [distinct_tokens(text) for text in normalize_all(texts)]
+            return normalize_all(texts, Arrangement.DISTINCT)
         case FuzzyMapping():
-            compared[:] = normalize_all(texts)
+            return normalize_all(texts, Arrangement.AS_WRITTEN)
         case ExactMapping(verbatim=True):
-            compared[:] = texts
+            return Texts.of(texts)
         case ExactMapping(case_sensitive=True):
             return squash_all_keeping_case(texts)
         case ExactMapping():
@@ -231,4 +235,3 @@ def _comparison_texts(mapping: FieldMapping, texts: Sequence[str]) -> NDArray[np
             return Texts.blank(len(texts))
         case _:
             assert_never(mapping)
-    return compared

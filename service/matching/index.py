@@ -94,14 +94,13 @@ def build_from_rows(mappings: Sequence[FieldMapping], rows: Rows) -> ReferenceIn
 
 
 def _build_column(mapping: FieldMapping, raw: Numbered) -> ReferenceColumn:
-    texts = raw.texts.tolist()
-    is_present = np.fromiter(map(bool, map(str.strip, texts)), np.bool_, len(texts))
-    present = texts if is_present.all() else [text for text in texts if text.strip()]
+    is_present = ~_find_blank(raw.texts)
+    present = raw.texts if is_present.all() else raw.texts.pick(np.flatnonzero(is_present))
     reading, values = type_reference(mapping, present)
     values, value_of_present = _merge(reading, values)
     if needs_number(mapping):
         value_of_present[np.isnan(values.numbers)] = MISSING
-    value_of_raw = np.full(len(texts), MISSING, dtype=np.int32)
+    value_of_raw = np.full(len(raw.texts), MISSING, dtype=np.int32)
     value_of_raw[is_present] = value_of_present
     unreadable = is_present & (value_of_raw == MISSING)
     return ReferenceColumn(
@@ -113,9 +112,19 @@ def _build_column(mapping: FieldMapping, raw: Numbered) -> ReferenceColumn:
     )
 
 
+def _find_blank(texts: Texts) -> NDArray[np.bool_]:
+    """Tell which of the texts are empty, or blanks alone."""
+    is_blank: NDArray[np.bool_] = np.diff(texts.offsets) == 0
+    # A text that begins with a plain letter, digit or sign is not: few others are left to be read.
+    firsts = np.append(texts.blob, np.uint8(0))[texts.offsets[:-1]]
+    others = np.flatnonzero(~is_blank & ((firsts <= ord(" ")) | (firsts >= 0x7F)))
+    is_blank[others] = [not text.strip() for text in texts.take(others)]
+    return is_blank
+
+
 def _merge(reading: Reading, values: Values) -> tuple[Values, NDArray[np.int32]]:
     """Give one place to texts that compare alike; return int32 places [values]."""
-    texts = values.texts if isinstance(values.texts, Texts) else Texts.of(values.texts.tolist())
+    texts = Texts.of(values.texts)
     if reading.kind is not Kind.TEXT:
         return Values(texts, values.numbers), np.arange(len(texts), dtype=np.int32)
     merged = number_texts(texts)

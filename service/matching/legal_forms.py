@@ -45,7 +45,7 @@ _ALL = _DISTINCT | frozenset(_SHORT_FORMS.split())
 _BEGINNINGS = frozenset(form[:end] for form in _ALL for end in range(1, len(form) + 1))
 _LONGEST = max(map(len, _ALL))
 # Whatever a token of a form can be, however its letters are split; other tokens are in none.
-_PARTS = frozenset(
+PARTS = frozenset(
     form[start:end]
     for form in _ALL
     for start in range(len(form))
@@ -68,19 +68,19 @@ def drop_legal_forms(tokens: Sequence[str]) -> Sequence[str]:
     kept: list[str] = []
     stretch: list[str] = []
     for token in tokens:
-        if token in _PARTS:
+        if token in PARTS:
             stretch.append(token)
         else:
             if stretch:
-                kept += _drop_from_stretch(tuple(stretch), is_first=not kept)
+                kept += drop_from_stretch(tuple(stretch), is_first=not kept)
                 stretch.clear()
             kept.append(token)
     if not kept:
         return _drop(tokens)
-    return kept + _drop_from_stretch(tuple(stretch), is_first=False) if stretch else kept
+    return kept + drop_from_stretch(tuple(stretch), is_first=False) if stretch else kept
 
 
-def _drop_from_stretch(stretch: tuple[str, ...], *, is_first: bool) -> list[str]:
+def drop_from_stretch(stretch: tuple[str, ...], *, is_first: bool) -> list[str]:
     """Drop the forms from tokens beside one that is in no form: it stays, and parts them for ever.
 
     `is_first` if that one follows, and none stands before. Names have few such stretches, often

@@ -5,15 +5,15 @@ A line per row: `["row id", ["value", null, …]]`, as `store.reference.export_v
 
 import ctypes
 from collections.abc import Iterator, Mapping, Sequence
-from ctypes import c_int64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from service.matching.compiled import address, load_kernel
-from service.matching.numbering import NumberingPointers, Room, Rows, number
+from service.matching.compiled import address, check_memory, load_kernel
+from service.matching.kernel_room import NumberingPointers, Room, function_of
+from service.matching.numbering import Numbered, Rows, number
 from service.matching.texts import Texts
 
 # Rows are read in stretches of about this many bytes: columns get room for what one can add.
@@ -54,7 +54,7 @@ class RowsFile:
                     row_id, row = _decoder.decode(line)
                     for place, values in columns:
                         values.append(row[place])
-                except (msgspec.DecodeError, IndexError) as error:
+                except (msgspec.DecodeError, UnicodeDecodeError, IndexError) as error:
                     raise UnreadableRowsError(f"After row {len(row_ids)}: {error}") from error
                 row_ids.append(row_id)
         self._check(len(row_ids))
@@ -66,9 +66,7 @@ class RowsFile:
 
         See `read_rows` in kernel/rows.c.
         """
-        function = kernel.read_rows
-        function.restype = c_int64
-        function.argtypes = [c_void_p, c_int64, c_int64, c_void_p, c_int64, c_void_p, c_int64]
+        function = function_of(kernel, "read_rows", "piipipi")
         pointers = (NumberingPointers * (len(places) + 1))()
         rooms = [
             Room(each, self.row_count, is_numbered=place > 0) for place, each in enumerate(pointers)
@@ -85,12 +83,18 @@ class RowsFile:
                 address(text), len(text), self.row_count - done, address(taken_by), len(taken_by),
                 ctypes.addressof(pointers), len(rooms),
             )  # fmt: skip
-            done += read
+            done += check_memory(read)
             if read != lines:
                 raise UnreadableRowsError(f"After row {done}: one that cannot be read.")
         self._check(done)
-        ids, *numbered = (room.take() for room in rooms)
-        return Rows(ids.texts, dict(zip(places, numbered, strict=True)))
+        (row_ids, _), *numbered = (room.take() for room in rooms)
+        try:
+            for texts, _ in ((row_ids, None), *numbered):
+                texts.check()
+        except UnicodeDecodeError as error:
+            raise UnreadableRowsError("A row is no UTF-8.") from error
+        columns = (Numbered(*each) for each in numbered)
+        return Rows(row_ids, dict(zip(places, columns, strict=True)))
 
     def _check(self, row_count: int) -> None:
         if row_count != self.row_count:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ _LINE_END = ord("\n")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Texts:
+class Texts(Sequence[str]):
     """Texts by place: text `n` is the UTF-8 in `blob[offsets[n]:offsets[n + 1]]`.
 
     `blob` is uint8, `offsets` int64 [texts + 1]. A text becomes an object when it is asked for.
@@ -23,7 +24,9 @@ class Texts:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Texts":
-        """Hold the texts, in their order."""
+        """Hold the texts, in their order; if they are held so already, the same ones."""
+        if isinstance(texts, Texts):
+            return texts
         held = list(texts)
         joined = "".join(held)
         blob = np.frombuffer(joined.encode(_ENCODING, _ERRORS), dtype=np.uint8)
@@ -51,19 +54,34 @@ class Texts:
         np.cumsum(np.concatenate([offsets[:0], *lengths]), out=offsets[1:])
         return cls(np.concatenate([np.empty(0, dtype=np.uint8), *blobs]), offsets)
 
-    def __len__(self) -> int:
+    def __len__(self) -> int:  # type: ignore[explicit-override] # from 3.12
         """Return the number of texts."""
         return len(self.offsets) - 1
 
-    def __getitem__(self, place: int) -> str:
-        """Return the text at a place."""
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(  # type: ignore[explicit-override] # from 3.12
+        self, place: int | slice
+    ) -> str | list[str]:
+        """Return the text at a place, or a list of those of a stretch."""
+        if isinstance(place, slice):
+            start, stop, step = place.indices(len(self))
+            if step != 1:
+                return self.tolist()[place]
+            return Texts(self.blob, self.offsets[start : max(start, stop) + 1]).tolist()
         place = range(len(self))[place]
         begin, end = self.offsets[place : place + 2]
         return str(self.blob[begin:end].data, _ENCODING, _ERRORS)
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[str]:  # type: ignore[explicit-override] # from 3.12
         """Yield the texts in their order."""
         return iter(self.tolist())
+
+    def check(self) -> None:
+        """Raise UnicodeDecodeError if the texts are no UTF-8."""
+        str(self.blob.data, _ENCODING, _ERRORS)
 
     def take(self, which: NDArray[np.integer]) -> NDArray[np.object_]:
         """Return the texts at the given places, which are none from the end, in that order."""
@@ -75,6 +93,14 @@ class Texts:
             for begin, end in zip(begins, ends, strict=True)
         ]
         return taken
+
+    def pick(self, which: NDArray[np.integer]) -> "Texts":
+        """Hold the texts at the given places, in that order."""
+        lengths = np.diff(self.offsets)[which]
+        offsets = np.zeros(len(which) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        moved = np.repeat(self.offsets[which] - offsets[:-1], lengths)
+        return Texts(self.blob[moved + np.arange(offsets[-1])], offsets)
 
     def tolist(self) -> list[str]:
         """Return all texts as objects, as an array of them would."""

@@ -132,6 +132,16 @@ def test_a_file_that_is_not_what_was_written_is_refused(
         read(file, ["c1"])
 
 
+@pytest.mark.parametrize("read", [read_by_kernel, read_here])
+def test_bytes_that_are_no_text_are_refused(
+    tmp_path: Path, read: Callable[[RowsFile, Sequence[str]], Rows]
+) -> None:
+    file = write(tmp_path / "rows", "", 1, 1)
+    file.path.write_bytes(b'["a", ["x\xff"]]\n')
+    with pytest.raises(UnreadableRowsError):
+        read(file, ["c0"])
+
+
 def test_the_kernel_reads_whatever_json_may_escape(tmp_path: Path) -> None:
     text = r'["\u0041\u00e9\u20AC\uD83D\uDE00", [ "\/\"\\\b\f\n\r\t" , "\ud83dx\ude00" ] ]' + "\n"
     file = write(tmp_path / "rows", text, 1, 2)

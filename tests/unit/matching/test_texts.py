@@ -16,8 +16,10 @@ def test_texts_come_back_as_they_went_in(texts: list[str]) -> None:
     assert len(held) == len(texts)
     assert list(held) == held.tolist() == texts
     assert [held[place] for place in range(-len(texts), len(texts))] == texts * 2
+    assert Texts.of(held) is held
+    assert (held[1:], held[:-1], held[::-2]) == (texts[1:], texts[:-1], texts[::-2])
     backwards = np.arange(len(texts))[::-1]
-    assert held.take(backwards).tolist() == texts[::-1]
+    assert held.take(backwards).tolist() == held.pick(backwards).tolist() == texts[::-1]
 
 
 def test_a_place_that_is_not_there_is_an_error() -> None:
