@@ -54,7 +54,8 @@ class Room:
         self._codes = np.empty(rows, dtype=np.int32)
         # `struct slot`s, half of which stay empty.
         self._table = np.zeros(1 << (2 * rows).bit_length() if is_numbered else 0, dtype=np.uint64)
-        fill(pointers, {"offsets": self._offsets, "codes": self._codes, "seed": _SEED})
+        fill(pointers, {"blob": self._blob, "offsets": self._offsets, "codes": self._codes})
+        pointers.seed = _SEED
         if is_numbered:
             fill(pointers, {"table": self._table, "mask": len(self._table) - 1})
 
