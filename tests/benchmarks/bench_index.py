@@ -171,8 +171,16 @@ async def measure_service(job: IndexJob, documents: list[RunDocument]) -> dict[s
         "first_run_waits_seconds": first_run,
         "next_run_waits_seconds": found_again,
         "map_and_verify_seconds": max(loading),
-        "idle_processes": [asdict(each) for each in idle],
-        "searching_processes": [asdict(each) for each in searching],
+        "idle_process": [own_and_share(each) for each in idle],
+        "searching_process": [own_and_share(each) for each in searching],
+    }
+
+
+def own_and_share(memory: jobs.Memory) -> dict[str, float]:
+    """Name the megabytes of a process."""
+    return {
+        "own_megabytes": memory.own_megabytes,
+        "proportional_megabytes": memory.proportional_megabytes,
     }
 
 
