@@ -4,6 +4,7 @@ Both sides use two cores and get their values typed: parsing and index building 
 """
 
 import multiprocessing
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -168,6 +169,7 @@ def measure(case: Case, task: Task) -> dict[str, Any]:
         "ratio": engine_rate / baseline_rate,
         "index_seconds": build_seconds,
         "typing_ms_per_document": 1e3 * typing_seconds / len(task.documents),
+        "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
