@@ -130,7 +130,8 @@ def _judge(rules: MatchingRules, document: RunDocument, found: DocumentMatch | N
 
 
 def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue, ...]:
-    best = verdict.candidates[0].evidence if verdict.candidates else ()
+    evidence = [_encoder.encode(_evidence(each.evidence)) for each in verdict.candidates]
+    candidates = [_candidate(*each) for each in zip(verdict.candidates, evidence, strict=True)]
     return (
         run_id,
         verdict.document.id,
@@ -140,17 +141,17 @@ def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue, ...]:
         verdict.row_id,
         verdict.confidence,
         verdict.confidence,
-        _encoder.encode(_evidence(best)).decode(),
-        _encoder.encode([_candidate(each) for each in verdict.candidates]).decode(),
+        evidence[0].decode() if evidence else "{}",
+        _encoder.encode(candidates).decode(),
         verdict.error,
     )
 
 
-def _candidate(candidate: Candidate) -> dict[str, object]:
+def _candidate(candidate: Candidate, evidence: bytes) -> dict[str, object]:
     return {
         "reference_row_id": candidate.reference_row_id,
         "confidence": candidate.confidence,
-        "evidence": _evidence(candidate.evidence),
+        "evidence": msgspec.Raw(evidence),
     }
 
 
@@ -159,12 +160,18 @@ def _evidence(fields: tuple[FieldEvidence, ...]) -> dict[str, dict[str, object]]
         field.key: {
             "strategy": field.strategy,
             "score": field.score,
-            "weight": round(field.weight, WEIGHT_DIGITS),
+            "weight": _round_weight(field.weight),
             "document_value": field.document_value,
             "reference_value": field.reference_value,
         }
         for field in fields
     }
+
+
+@lru_cache
+def _round_weight(weight: float) -> float:
+    """Round a weight; a run has few of them, and each stands in thousands of results."""
+    return round(weight, WEIGHT_DIGITS)
 
 
 def _reference_warnings(job: ChunkJob, index: ReferenceIndex) -> list[RunWarning]:

@@ -36,13 +36,12 @@ def match_documents(
     scored = pairs[0], found, top.field_scores[pairs]
     evidence = explain_pairs(index, rules, batch, documents, scored)
     candidates: list[list[Candidate]] = [[] for _ in documents]
-    for document, row, score, fields in zip(
-        pairs[0], found, top.scores[pairs], evidence, strict=True
+    row_ids = index.row_ids.take(found)
+    for document, row_id, score, fields in zip(
+        pairs[0].tolist(), row_ids, top.scores[pairs].tolist(), evidence, strict=True
     ):
-        confidence = round(float(score), CONFIDENCE_DIGITS)
-        candidates[document].append(
-            Candidate(ReferenceRowId(index.row_ids[row]), confidence, fields)
-        )
+        confidence = round(score, CONFIDENCE_DIGITS)
+        candidates[document].append(Candidate(row_id, confidence, fields))
     return [
         DocumentMatch(tuple(candidates[document]), batch.unreadable[document])
         for document in range(batch.document_count)
