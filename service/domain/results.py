@@ -1,8 +1,11 @@
 """What is a result: the verdict on one document, with the evidence for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
 
 from service.domain.documents import FieldValue
 from service.domain.identifiers import DocumentId, ReferenceRowId, ResultId, RunId
@@ -26,15 +29,13 @@ class ResolvedBy(StrEnum):
     REVIEW = "review"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldEvidence:
+class FieldEvidence(msgspec.Struct, frozen=True):
     """What one mapping said about a pair: score in [0, 1], the weight used, and both values.
 
-    `key` is the mapping's name in the evidence (`configs.evidence_keys`). Scores times weights
-    add up to the candidate's confidence.
+    Scores times weights add up to the candidate's confidence. A structure rather than a
+    dataclass: thirty are made and encoded for each document, at a quarter of the cost.
     """
 
-    key: str
     strategy: str
     score: float
     weight: float
@@ -44,11 +45,14 @@ class FieldEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A reference row that may be the document's match; `confidence` in [0, 1], 4 digits."""
+    """A reference row that may be the document's match; `confidence` in [0, 1], 4 digits.
+
+    `evidence` by the names of the mappings (`configs.evidence_keys`), in their order.
+    """
 
     reference_row_id: ReferenceRowId
     confidence: float
-    evidence: tuple[FieldEvidence, ...]
+    evidence: Mapping[str, FieldEvidence]
 
 
 @dataclass(frozen=True, slots=True)

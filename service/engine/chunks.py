@@ -14,7 +14,7 @@ import msgspec
 from service.domain.configs import MatchingRules
 from service.domain.documents import FieldValue, RunDocument
 from service.domain.identifiers import DocumentId, ReferenceRowId, RunId, new_id
-from service.domain.results import Candidate, DocumentMatch, FieldEvidence
+from service.domain.results import Candidate, DocumentMatch
 from service.domain.runs import CONFIDENCE_UNITS, RunWarning
 from service.engine import index_cache
 from service.matching.index import ReferenceIndex
@@ -24,8 +24,6 @@ from service.store.copy_text import CopyValue, encode_rows
 # Indexes kept mapped in each process: those of as many runs as a worker carries out at once, so
 # that they do not push each other out, and the next run over the same data begins at once.
 INDEXES_KEPT = 4
-# Digits of a weight in the evidence: far more than the scores beside it have.
-WEIGHT_DIGITS = 6
 # A value can be long; a warning is read by a person.
 MAX_SAMPLE_LENGTH = 200
 
@@ -130,7 +128,7 @@ def _judge(rules: MatchingRules, document: RunDocument, found: DocumentMatch | N
 
 
 def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue, ...]:
-    evidence = [_encoder.encode(_evidence(each.evidence)) for each in verdict.candidates]
+    evidence = [_encoder.encode(each.evidence) for each in verdict.candidates]
     candidates = [_candidate(*each) for each in zip(verdict.candidates, evidence, strict=True)]
     return (
         run_id,
@@ -153,25 +151,6 @@ def _candidate(candidate: Candidate, evidence: bytes) -> dict[str, object]:
         "confidence": candidate.confidence,
         "evidence": msgspec.Raw(evidence),
     }
-
-
-def _evidence(fields: tuple[FieldEvidence, ...]) -> dict[str, dict[str, object]]:
-    return {
-        field.key: {
-            "strategy": field.strategy,
-            "score": field.score,
-            "weight": _round_weight(field.weight),
-            "document_value": field.document_value,
-            "reference_value": field.reference_value,
-        }
-        for field in fields
-    }
-
-
-@lru_cache
-def _round_weight(weight: float) -> float:
-    """Round a weight; a run has few of them, and each stands in thousands of results."""
-    return round(weight, WEIGHT_DIGITS)
 
 
 def _reference_warnings(job: ChunkJob, index: ReferenceIndex) -> list[RunWarning]:
