@@ -39,25 +39,48 @@ static void exchange(int32_t *order, int64_t one, int64_t other) {
     order[other] = kept;
 }
 
-/* Sort texts of one length from a depth on: multikey quicksort (Bentley and Sedgewick, 1997). */
-static void sort_from(struct texts texts, int32_t *order, int64_t count, int64_t depth, int64_t length) {
-    while (count > 1 && depth < length) {
-        int middle = symbol_at(texts, order[count / 2], depth);
-        int64_t low = 0, high = count, at = 0;
-        while (at < high) {
-            int symbol = symbol_at(texts, order[at], depth);
-            if (symbol < middle)
-                exchange(order, low++, at++);
-            else if (symbol > middle)
-                exchange(order, at, --high);
-            else
-                at++;
-        }
-        sort_from(texts, order, low, depth, length);
-        sort_from(texts, order + high, count - high, depth, length);
-        order += low;
-        count = high - low;
-        depth++;
+struct stretch {
+    int32_t *order;
+    int64_t count, depth;
+};
+
+/* A place that no order of the texts is likely to make a bad one every time. */
+static int64_t choose_pivot(struct stretch stretch) {
+    uint64_t mixed = (uint64_t)(stretch.count + stretch.depth) * UINT64_C(0x9E3779B97F4A7C15);
+    return (int64_t)((mixed >> 32) % (uint64_t)stretch.count);
+}
+
+/* Part texts by their symbol at the depth, against one of them: less, the same, more. */
+static void part(struct texts texts, struct stretch whole, struct stretch *parts) {
+    int32_t *order = whole.order;
+    int middle = symbol_at(texts, order[choose_pivot(whole)], whole.depth);
+    int64_t low = 0, high = whole.count, at = 0;
+    while (at < high) {
+        int symbol = symbol_at(texts, order[at], whole.depth);
+        if (symbol < middle)
+            exchange(order, low++, at++);
+        else if (symbol > middle)
+            exchange(order, at, --high);
+        else
+            at++;
+    }
+    parts[0] = (struct stretch){order, low, whole.depth};
+    parts[1] = (struct stretch){order + low, high - low, whole.depth + 1};
+    parts[2] = (struct stretch){order + high, whole.count - high, whole.depth};
+}
+
+/* Sort texts of one length: multikey quicksort (Bentley and Sedgewick, 1997). It calls itself for
+ * the smaller parts alone, so the calls go no deeper than the binary logarithm of the count. */
+static void sort_from(struct texts texts, struct stretch whole, int64_t length) {
+    while (whole.count > 1 && whole.depth < length) {
+        struct stretch parts[3];
+        part(texts, whole, parts);
+        int largest = 0;
+        for (int place = 1; place < 3; place++)
+            if (parts[place].count > parts[largest].count) largest = place;
+        for (int place = 0; place < 3; place++)
+            if (place != largest) sort_from(texts, parts[place], length);
+        whole = parts[largest];
     }
 }
 
@@ -65,8 +88,9 @@ static void sort_from(struct texts texts, int32_t *order, int64_t count, int64_t
 EXPORTED void sort_texts(const uint16_t *symbols, const int64_t *offsets, int64_t longest,
                          const int32_t *length_starts, int32_t *order) {
     for (int64_t length = 1; length <= longest; length++)
-        sort_from((struct texts){symbols, offsets}, order + length_starts[length],
-                  length_starts[length + 1] - length_starts[length], 0, length);
+        sort_from((struct texts){symbols, offsets},
+                  (struct stretch){order + length_starts[length],
+                                   length_starts[length + 1] - length_starts[length], 0}, length);
 }
 
 /* Copy texts in another order: `offsets` says where each goes. */

@@ -24,7 +24,7 @@ static const double LEVELS[] = {0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2, 
 static inline bool is_within(const struct column *column, double document, double reference, double level) {
     double distance = fabs(document - reference), tolerance = column->tolerance;
     if (column->is_relative) tolerance = fabs(reference) * tolerance;
-    double width = column->is_flat ? tolerance : 2 * tolerance * (1 - level);
+    double width = column->is_flat ? tolerance : (2 * tolerance > TINY ? 2 * tolerance : TINY) * (1 - level);
     return distance <= width * (1 + 1e-12) + 1e-12 * (fabs(document) + fabs(reference));
 }
 

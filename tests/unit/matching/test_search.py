@@ -232,6 +232,17 @@ def test_several_values_may_have_one_text() -> None:
     assert_same(index, rules, [{"n": "015"}, {"n": 1.5}, {"n": 15}])
 
 
+@pytest.mark.parametrize("absolute", [None, 0.0, 5e-324, 1e-308])
+def test_numbers_too_small_for_a_width(absolute: float | None) -> None:
+    texts = [f"{part}e-308" for part in ("0", "1", "-1", "1.5", "2.2", "2.5", "9", "-30", "300")]
+    rows: list[dict[str, str | None]] = [{"n": text} for text in texts]
+    numbers = NumericRangeMapping(
+        source="n", target="n", weight=1.0, tolerance_percent=0, tolerance_absolute=absolute
+    )
+    rules = MatchingRules(field_mappings=(numbers,))
+    assert_same(build_index(rules, rows), rules, rows)
+
+
 @pytest.mark.parametrize("result", [None, -1])
 def test_memory_that_ran_out_is_said(result: int | None) -> None:
     with pytest.raises(MemoryError, match="not enough memory"):
