@@ -17,6 +17,8 @@ SIGNATURE_BITS = 128
 # The document's side of a comparison is held in at most 64 machine words.
 LONGEST_TEXT = 64 * 64
 MAX_ALPHABET = 65_535
+# Stands for the first position of a document that brute force searches faster.
+LEFT_TO_BRUTE_FORCE = -2
 
 EXTENSION = "service.matching._kernel"
 

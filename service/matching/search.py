@@ -1,8 +1,8 @@
 """Which reference rows score best, without comparing every document with every row?
 
 The answer of `bruteforce.search`, bit by bit: the kernel passes over what provably cannot enter.
-Documents that it cannot take (a text of extreme length) and indexes without a layout go the plain
-way.
+Documents that it cannot take (a text of extreme length) or that brute force would search faster,
+and indexes without a layout, go the plain way.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from service.matching import bruteforce
 from service.matching.batch import DocumentBatch
 from service.matching.bruteforce import TopRows
 from service.matching.columns import MISSING, Column
-from service.matching.compiled import LONGEST_TEXT, load_kernel
+from service.matching.compiled import LEFT_TO_BRUTE_FORCE, LONGEST_TEXT, load_kernel
 from service.matching.index import ReferenceIndex
 from service.matching.layout import SearchKind
 from service.matching.searcher import Searcher
@@ -41,8 +41,9 @@ def search(
     is_long = _find_long(searcher.kinds, batch)
     for which in searcher.blocks(batch, np.flatnonzero(~is_long)):
         _put(top, which, searcher.search(rules, *_take(batch, exclusions, which)))
-    if is_long.any():
-        which = np.flatnonzero(is_long)
+    is_left = is_long | (top.positions[:, 0] == LEFT_TO_BRUTE_FORCE)
+    if is_left.any():
+        which = np.flatnonzero(is_left)
         _put(top, which, bruteforce.search(index, rules, *_take(batch, exclusions, which)))
     return top
 

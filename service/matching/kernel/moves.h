@@ -15,6 +15,11 @@
 #define COST_OF_NEXT_VISIT 60.0
 #define COST_OF_BEGINNING 0.4
 #define COST_OF_STEP 3.0
+#define COST_OF_MISS 40.0
+/* The same of brute force, a pair of a document and a row. */
+#define COST_OF_CELL 8.0
+#define COST_OF_BLOCK_SYMBOL 0.25
+#define COST_OF_BLOCK_TOKENS 200.0
 
 static const double LEVELS[] = {0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2, 0.0};
 #define LEVEL_COUNT ((int)(sizeof LEVELS / sizeof *LEVELS))

@@ -6,6 +6,8 @@
 
 #include "plan.h"
 
+/* Stands for the first position of a document that brute force searches faster. */
+#define LEFT_TO_BRUTE_FORCE (-2)
 #define SEED_ROWS 16
 
 static int open_text(struct query *query, struct term *term) {
@@ -220,7 +222,7 @@ static void explain(struct query *query, double *field_scores) {
     }
 }
 
-/* Fill positions and scores [documents, MAX_CANDIDATES] and field_scores [documents,
+/* Fill positions (LEFT_TO_BRUTE_FORCE: not searched) and scores [documents, MAX_CANDIDATES] and field_scores [documents,
  * MAX_CANDIDATES, mappings]; returns the rows visited, -1 when memory ran out. */
 int64_t SEARCH(const struct index *index, const struct batch *batch, struct workspace *workspace,
                int64_t *positions, double *scores, double *field_scores) {
@@ -238,12 +240,13 @@ int64_t SEARCH(const struct index *index, const struct batch *batch, struct work
             leave_out(query, batch);
             seed(query);
             for (int64_t at = 0; at < query->count; at++) level(query, &query->terms[at]);
-            search_document(query);
+            bool is_done = search_document(query);
             for (int place = 0; place < MAX_CANDIDATES; place++) {
                 int32_t row = query->rows[place];
                 positions[document * MAX_CANDIDATES + place] = row < 0 ? -1 : index->order[row];
                 scores[document * MAX_CANDIDATES + place] = query->scores[place];
             }
+            if (!is_done) positions[document * MAX_CANDIDATES] = LEFT_TO_BRUTE_FORCE;
             explain(query, field_scores + document * MAX_CANDIDATES * index->mappings);
         }
         close_query(query);
