@@ -4,9 +4,9 @@ Member by member of `struct field` in kernel/types.h.
 """
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ctypes import byref
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,11 @@ from service.domain.configs import ExactMapping, FieldMapping
 from service.matching import idf
 from service.matching.columns import Column, Kind, Values
 from service.matching.comparators import score_grid
-from service.matching.compiled import ColumnPointers, address, check_memory
+from service.matching.compiled import ColumnPointers, OriginalPointers, address, check_memory, fill
 from service.matching.layout import SearchKind, compares_prints
 from service.matching.reference_column import ReferenceColumn
 from service.matching.text_layout import code_points, offsets_of, symbols_of
+from service.matching.texts import Texts
 
 Members = dict[str, NDArray[Any]]
 
@@ -67,9 +68,7 @@ class FieldLayout:
         offsets = offsets_of(lengths)
         symbols = symbols_of(points, self._layout["alphabet_points"])
         members |= {"symbols": symbols, "offsets": offsets}
-        starts, equal = self._find_equal(symbols, offsets)
-        if are_prints:
-            starts, equal = self._keep_equal_texts(texts, starts, equal)
+        starts, equal = self._find_equal(symbols, offsets, texts if are_prints else None)
         if isinstance(mapping, ExactMapping) and self._reference.reading.kind is not Kind.TEXT:
             starts, equal = self._by_number(values.numbers, starts, equal)
         return members | {"equal_starts": starts, "equal": equal}
@@ -111,33 +110,33 @@ class FieldLayout:
             room = found
 
     def _find_equal(
-        self, symbols: NDArray[np.uint16], offsets: NDArray[np.int64]
+        self,
+        symbols: NDArray[np.uint16],
+        offsets: NDArray[np.int64],
+        originals: Sequence[str] | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Find equal texts; where prints were laid out, those whose `originals` are equal."""
         count = len(offsets) - 1
         hashed = self._layout["hashed"]
+        known, own = OriginalPointers(), OriginalPointers()
+        kept = Texts.of(originals or ())
+        if originals is not None:
+            texts = cast(Texts, self._reference.column.values.texts)
+            fill(known, {"blob": texts.blob, "offsets": texts.offsets})
+            fill(known, {"places": self._layout["by_length"]})
+            fill(own, {"blob": kept.blob, "offsets": kept.offsets})
         starts = np.empty(count + 1, dtype=np.int64)
         room = 2 * count
         while True:
             equal = np.empty(room, dtype=np.int32)
             found = self._kernel.find_equal(
                 byref(self._pointers), address(hashed), len(hashed), address(symbols),
-                address(offsets), count, address(starts), address(equal), room
+                address(offsets), count, byref(known), byref(own), address(starts),
+                address(equal), room,
             )  # fmt: skip
             if found <= room:
                 return starts, equal
             room = found
-
-    def _keep_equal_texts(
-        self, texts: list[str], starts: NDArray[np.int64], equal: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Of texts with equal prints, keep those that are equal themselves."""
-        owners = np.repeat(np.arange(len(texts)), np.diff(starts))
-        equal = equal[: starts[-1]]
-        known = self._reference.column.values.texts.take(self._layout["by_length"][equal])
-        is_same = [texts[owner] == text for owner, text in zip(owners, known, strict=True)]
-        kept = np.array(is_same, dtype=np.bool_)
-        lengths = np.bincount(owners[kept], minlength=len(texts)).astype(np.int64)
-        return offsets_of(lengths), equal[kept]
 
     def _by_number(
         self,
@@ -151,7 +150,7 @@ class FieldLayout:
         codes = [
             equal[starts[value] : starts[value + 1]]
             if np.isnan(number)
-            else by_number[begins[value] : ends[value]]
+            else np.sort(by_number[begins[value] : ends[value]])
             for value, number in enumerate(numbers)
         ]
         lengths = np.array([len(each) for each in codes], dtype=np.int64)

@@ -59,6 +59,16 @@ class ColumnPointers(Structure):
     ]
 
 
+class OriginalPointers(Structure):
+    """Texts as they were before they were folded; no places where they were not."""
+
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("blob", c_void_p),
+        ("offsets", c_void_p),
+        ("places", c_void_p),
+    ]
+
+
 class IndexPointers(Structure):
     """The reference rows."""
 
@@ -125,7 +135,9 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     ),
     "find_equal": (
         c_int64,
-        [POINTER(ColumnPointers), c_void_p, c_int64, *_TEXTS, *[c_void_p] * 2, c_int64],
+        [POINTER(ColumnPointers), c_void_p, c_int64, *_TEXTS]
+        + [POINTER(OriginalPointers)] * 2
+        + [c_void_p, c_void_p, c_int64],
     ),
 }
 

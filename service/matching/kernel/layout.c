@@ -121,29 +121,56 @@ static uint64_t hash_text(const uint16_t *text, int64_t length) {
     return hash;
 }
 
+static bool is_same(struct texts texts, int64_t text, const uint16_t *other, int64_t length) {
+    return texts.offsets[text + 1] - texts.offsets[text] == length
+           && !memcmp(texts.symbols + texts.offsets[text], other, length * sizeof *other);
+}
+
 /* Put each text's number into a table of `size` places, a power of two above `count`, whose free
- * places hold -1. */
+ * places hold -1. Texts are in order: of equal ones, which stand together, only the first goes in. */
 EXPORTED void hash_texts(const uint16_t *symbols, const int64_t *offsets, int64_t count, int32_t *table, int64_t size) {
+    struct texts texts = {symbols, offsets};
     for (int64_t text = 0; text < count; text++) {
-        uint64_t place = hash_text(symbols + offsets[text], offsets[text + 1] - offsets[text]);
+        int64_t length = offsets[text + 1] - offsets[text];
+        if (text && is_same(texts, text - 1, symbols + offsets[text], length)) continue;
+        uint64_t place = hash_text(symbols + offsets[text], length);
         while (table[place & (size - 1)] >= 0) place++;
         table[place & (size - 1)] = (int32_t)text;
     }
 }
 
-/* Find the texts equal to each given one; returns how many were found, writing at most `room`. */
+/* Texts as they were before their symbols were folded, as UTF-8; `places` by code, or NULL. */
+struct originals {
+    const uint8_t *blob;
+    const int64_t *offsets;
+    const int32_t *places;
+};
+
+static bool is_same_original(const struct originals *known, int64_t code, const struct originals *own, int64_t text) {
+    int32_t place = known->places[code];
+    int64_t length = known->offsets[place + 1] - known->offsets[place];
+    return own->offsets[text + 1] - own->offsets[text] == length
+           && !memcmp(known->blob + known->offsets[place], own->blob + own->offsets[text], length);
+}
+
+/* Find the texts equal to each given one, rising, and of those with originals the ones whose
+ * originals are equal; returns how many were found, writing at most `room`. */
 EXPORTED int64_t find_equal(const struct column *column, const int32_t *table, int64_t size, const uint16_t *symbols,
-                   const int64_t *offsets, int64_t count, int64_t *starts, int32_t *found, int64_t room) {
+                            const int64_t *offsets, int64_t count, const struct originals *known,
+                            const struct originals *own, int64_t *starts, int32_t *found, int64_t room) {
+    struct texts texts = {column->symbols, column->offsets};
     int64_t total = 0;
     for (int64_t text = 0; text < count; text++) {
-        const uint16_t *own = symbols + offsets[text];
+        const uint16_t *asked = symbols + offsets[text];
         int64_t length = offsets[text + 1] - offsets[text];
         starts[text] = total;
-        for (uint64_t place = hash_text(own, length); table[place & (size - 1)] >= 0; place++) {
-            int32_t code = table[place & (size - 1)];
-            if (column->offsets[code + 1] - column->offsets[code] != length) continue;
-            if (memcmp(column->symbols + column->offsets[code], own, length * sizeof *own)) continue;
-            if (total < room) found[total] = code;
+        uint64_t place = hash_text(asked, length);
+        while (table[place & (size - 1)] >= 0 && !is_same(texts, table[place & (size - 1)], asked, length)) place++;
+        int64_t code = table[place & (size - 1)];
+        if (code < 0) continue;
+        for (; code < column->distinct && is_same(texts, code, asked, length); code++) {
+            if (known->places && !is_same_original(known, code, own, text)) continue;
+            if (total < room) found[total] = (int32_t)code;
             total++;
         }
     }

@@ -22,11 +22,15 @@ static inline double window_score(const struct column *column, double document, 
     return score < 0.0 ? 0.0 : score > 1.0 ? 1.0 : score;
 }
 
+/* Whether a code is among those that equal the document's value, which rise. */
 static inline bool is_equal(const struct term *term, int64_t code) {
     const struct field *field = term->field;
-    for (int64_t at = field->equal_starts[term->value]; at < field->equal_starts[term->value + 1]; at++)
-        if (field->equal[at] == code) return true;
-    return false;
+    int64_t low = field->equal_starts[term->value], end = field->equal_starts[term->value + 1], high = end;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (field->equal[middle] < code) low = middle + 1; else high = middle;
+    }
+    return low < end && field->equal[low] == code;
 }
 
 static inline bool has_equal(const struct term *term) {

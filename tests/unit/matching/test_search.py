@@ -232,6 +232,14 @@ def test_several_values_may_have_one_text() -> None:
     assert_same(index, rules, [{"n": "015"}, {"n": 1.5}, {"n": 15}])
 
 
+def test_many_identifiers_may_share_one_print() -> None:
+    draw = random.Random(1)
+    texts = sorted({"".join(draw.choices("0oO", k=14)) + "55555" for _ in range(400)})
+    rows: list[dict[str, str | None]] = [{"n": text} for text in texts]
+    rules = MatchingRules(field_mappings=(ExactMapping(source="n", target="n", weight=1.0),))
+    assert_same(build_index(rules, rows), rules, [*rows[:30], {"n": "0" * 14 + "55555"}])
+
+
 @pytest.mark.parametrize("absolute", [None, 0.0, 5e-324, 1e-308])
 def test_numbers_too_small_for_a_width(absolute: float | None) -> None:
     texts = [f"{part}e-308" for part in ("0", "1", "-1", "1.5", "2.2", "2.5", "9", "-30", "300")]
