@@ -46,8 +46,9 @@ $(VENV)/.runtime: deploy/requirements.txt pyproject.toml $(KERNEL) | $(BIN)/pyth
 	@echo "Installing the pinned dependencies into $(VENV) (once) ..."
 	@$(PINNED) deploy/requirements.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
-	@test -e service/matching/_kernel.so || echo "There is no C compiler here, so matching is slower: \
-	install one (on Debian and Ubuntu: 'apt install gcc libc6-dev') and run 'make clean run'." >&2
+	@test -e service/matching/_kernel.so || echo "There is no working C compiler here, so matching is far \
+	slower on large tables: install one (on Debian and Ubuntu: 'apt install gcc libc6-dev') and run \
+	'make clean run'." >&2
 	@touch $@
 
 $(VENV)/.everything: deploy/requirements-dev.txt $(VENV)/.runtime

@@ -27,7 +27,11 @@ class CustomBuildHook(BuildHookInterface[Any]):
         if compiler is None:
             self.app.display_warning("No C compiler was found: matching will be slower.")
             return
-        compile_kernel(compiler)
+        try:
+            compile_kernel(compiler)
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.app.display_warning(f"The search kernel was not compiled: {error}")
+            return
         build_data["artifacts"].append("service/matching/_kernel.so")
         build_data["pure_python"] = False
 

@@ -65,6 +65,8 @@ class ReferenceFiles:
                 del self._in_use[name]
 
     async def _write(self, version: ReferenceVersion, path: Path) -> None:
+        # Somebody may have removed the folder to make room.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A name of its own: another process may write the same version now.
         unfinished = path.with_name(f"{new_id()}{UNFINISHED_SUFFIX}")
         try:

@@ -165,6 +165,8 @@ def _digest_code() -> str:
 def _turn(path: Path, how: int = 0) -> Iterator[bool]:
     """Have the name of an index for oneself; False if `how` is LOCK_NB and another has it."""
     lock = path.with_suffix(LOCK_SUFFIX)
+    # Somebody may have removed the folder to make room.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
         with lock.open("ab") as file:
             try:

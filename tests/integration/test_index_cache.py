@@ -213,3 +213,10 @@ def test_mappings_and_versions_that_need_another_index_have_one_of_their_own() -
         name_of(NAME, version=replace(VERSION, columns=(*VERSION.columns, *VERSION.columns))),
     ]
     assert len(set(names)) == len(names)
+
+
+def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "removed" / "tiny.index"
+    assert index_cache.ensure(path, jobs.tiny_index)
+    assert path.exists()
+    assert path.parent.stat().st_mode & 0o777 == 0o700
