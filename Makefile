@@ -1,6 +1,7 @@
 # What a user calls: run, install, test, check, bench. `make pin` renews deploy/requirements*.txt.
 PYTHON ?= python3
 VENV := .venv
+TESTS_AT_ONCE ?= 2
 BIN := $(VENV)/bin
 KERNEL := deploy/compile_kernel.py $(wildcard service/matching/kernel/*)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -15,7 +16,7 @@ install: $(VENV)/.everything
 
 test: $(VENV)/.everything
 	@rm -rf .coverage && mkdir .coverage
-	$(BIN)/coverage run -m pytest $(PYTEST)
+	$(BIN)/coverage run -m pytest -n $(TESTS_AT_ONCE) --dist worksteal $(PYTEST)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='service/domain/*,service/matching/*'

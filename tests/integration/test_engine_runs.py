@@ -72,7 +72,10 @@ async def test_events_tell_the_whole_run_in_order(database: Database, tmp_path: 
     assert set(types[2:-1]) == {"run.progress"}
     assert types[-1] == "run.completed"
     progress = [event["progress"] for event in told[2:-1]]
-    assert {step["phase"] for step in progress} == {"matching"}  # type: ignore[index]
+    phases = [step["phase"] for step in progress]  # type: ignore[index]
+    # A slow machine hears that the run lives while it loads.
+    assert phases == sorted(phases, key=["loading", "matching"].index)
+    assert phases[-1] == "matching"
     done = [step["rows_processed"] for step in progress]  # type: ignore[index]
     assert done == sorted(done)
     assert done[-1] == 100
