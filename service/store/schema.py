@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 """
 _LOCK = "SELECT pg_advisory_xact_lock($1)"
 _APPLIED = "SELECT coalesce(max(number), 0) FROM schema_migrations"
+_ALL_APPLIED = "SELECT number FROM schema_migrations"
 _RECORD_APPLIED = "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)"
 
 
@@ -56,16 +57,17 @@ async def migrate(url: str) -> int:
         async with connection.transaction():
             await connection.execute(_LOCK, _ADVISORY_LOCK)
             await connection.execute(_CREATE_LEDGER)
-            applied = await connection.fetchval(_APPLIED)
+            applied = {record["number"] for record in await connection.fetch(_ALL_APPLIED)}
             known = migrations()
             newest = known[-1].number
-            if applied > newest:
+            if max(applied, default=0) > newest:
                 raise StartupError(
-                    f"The database was changed by a newer release (schema {applied}, this release "
-                    f"knows {newest}): start that release, or restore a backup."
+                    f"The database was changed by a newer release (schema {max(applied)}, this "
+                    f"release knows {newest}): start that release, or restore a backup."
                 )
+            # Not all above the highest: parts of a release are numbered before they are ready.
             for migration in known:
-                if migration.number > applied:
+                if migration.number not in applied:
                     await connection.execute(migration.sql)
                     await connection.execute(_RECORD_APPLIED, migration.number, migration.name)
         return newest

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from asyncpg import DuplicateTableError
 
 from service.domain.errors import StartupError
 from service.store import schema
@@ -15,15 +16,31 @@ async def applied(url: str) -> list[int]:
     return [record["number"] for record in records]
 
 
-def test_migrations_are_numbered_from_one_without_a_gap() -> None:
-    numbers = [migration.number for migration in schema.migrations()]
-    assert numbers == list(range(1, len(numbers) + 1))
+def numbers() -> list[int]:
+    return [migration.number for migration in schema.migrations()]
+
+
+def test_no_two_migrations_have_the_same_number() -> None:
+    assert len(set(numbers())) == len(numbers())
+
+
+async def test_a_migration_of_a_lower_number_that_came_later_is_applied(
+    empty_database_url: str,
+) -> None:
+    newest = await schema.migrate(empty_database_url)
+    async with Database.open(empty_database_url) as database, database.connection() as connection:
+        await connection.execute("UPDATE schema_migrations SET number = 0 WHERE number = 1")
+    with pytest.raises(DuplicateTableError):
+        await schema.migrate(empty_database_url)
+    assert await applied(empty_database_url) == sorted({0, *numbers()} - {1})
+    assert newest == max(numbers())
 
 
 async def test_an_empty_database_gets_every_migration_once(empty_database_url: str) -> None:
     newest = await schema.migrate(empty_database_url)
     assert await schema.migrate(empty_database_url) == newest
-    assert await applied(empty_database_url) == list(range(1, newest + 1))
+    assert newest == max(numbers())
+    assert await applied(empty_database_url) == numbers()
 
 
 async def test_two_services_that_start_at_once_migrate_once(empty_database_url: str) -> None:
@@ -31,7 +48,8 @@ async def test_two_services_that_start_at_once_migrate_once(empty_database_url: 
         starts = [tasks.create_task(schema.migrate(empty_database_url)) for _ in range(5)]
     newest = starts[0].result()
     assert {start.result() for start in starts} == {newest}
-    assert await applied(empty_database_url) == list(range(1, newest + 1))
+    assert newest == max(numbers())
+    assert await applied(empty_database_url) == numbers()
 
 
 async def test_a_database_of_a_newer_release_is_left_alone(database_url: str) -> None:
