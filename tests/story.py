@@ -17,18 +17,18 @@ class Story:
         """Use `begin`."""
         self.world = world
         self.run = run
-        self._lease = lease
+        self.lease = lease
 
     async def tell(self, count: int = 1) -> None:
         """Write so many `run.progress` in one transaction, and wake nobody."""
         async with self.world.database.transaction() as connection:
             for _ in range(count):
-                self.run = await run_lifecycle.enter_phase(connection, self._lease, Phase.MATCHING)
+                self.run = await run_lifecycle.enter_phase(connection, self.lease, Phase.MATCHING)
 
     async def end(self) -> None:
         """Write `run.completed`, and wake nobody."""
         async with self.world.database.transaction() as connection:
-            self.run = await run_lifecycle.complete(connection, self._lease)
+            self.run = await run_lifecycle.complete(connection, self.lease)
 
     def wake(self, signals: Signals) -> None:
         """Wake whoever follows the run."""

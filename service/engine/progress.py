@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from service.domain.runs import Lease, Phase, Run, RunWarning
 from service.engine.chunks import ChunkOutcome
+from service.engine.rates import Rate
 from service.engine.signals import Signals, run_topic, workspace_topic
 from service.store import results, run_lifecycle
 from service.store.database import Database
@@ -14,6 +15,8 @@ from service.store.database import Database
 COMMIT_INTERVAL_SECONDS = 0.25
 # While a run is alive an event is written at least this often (API: 5 seconds).
 ALIVE_INTERVAL_SECONDS = 4.0
+
+PHASES = tuple(Phase)
 
 
 class Progress:
@@ -25,8 +28,7 @@ class Progress:
         self._database = database
         self._signals = signals
         self._lease = lease
-        self._matching_since: float | None = None
-        self._matched_here = 0
+        self._rate = Rate()
         self._told_at = time.monotonic()
         # The keep-alive must not tell old totals after new ones.
         self._turn = asyncio.Lock()
@@ -43,9 +45,9 @@ class Progress:
         self._signals.notify(run_topic(run.id), workspace_topic(run.workspace_id))
 
     async def enter(self, phase: Phase) -> None:
-        """Say what the run is busy with now."""
+        """Say what the run is busy with now; an heir's earlier phase does not take it back."""
         async with self._turn:
-            await self._enter(phase)
+            await self._enter(max(phase, self.run.phase, key=PHASES.index))
 
     async def commit(self, outcomes: Sequence[ChunkOutcome]) -> None:
         """Write the outcomes, which continue where the last commit ended.
@@ -53,15 +55,16 @@ class Progress:
         Raises LeaseLostError, with nothing written, when the run is no longer ours.
         """
         now = time.monotonic()
-        if self._matching_since is None:
+        if not self._rate.has_begun:
             # Loading the reference data is not part of the rate.
-            self._matching_since = now - outcomes[0].seconds
-        self._matched_here += sum(outcome.processed for outcome in outcomes)
+            self._rate.begin(now - outcomes[0].seconds)
+        processed = sum(outcome.processed for outcome in outcomes)
+        self._rate.count(processed, now)
         step = run_lifecycle.Advance(
-            processed=sum(outcome.processed for outcome in outcomes),
+            processed=processed,
             matched=sum(outcome.matched for outcome in outcomes),
             confidence_sum=sum(outcome.confidence_sum for outcome in outcomes),
-            rows_per_second=round(self._matched_here / max(now - self._matching_since, 0.001), 1),
+            rows_per_second=self._rate.per_second(now) or 0.0,
             warnings=merge_warnings(
                 [*self.run.warnings, *(w for outcome in outcomes for w in outcome.warnings)]
             ),
@@ -82,7 +85,8 @@ class Progress:
 
     async def _enter(self, phase: Phase) -> None:
         async with self._database.transaction() as connection:
-            entered = await run_lifecycle.enter_phase(connection, self._lease, phase)
+            rate = self._rate.per_second(time.monotonic())
+            entered = await run_lifecycle.enter_phase(connection, self._lease, phase, rate)
         self.took(entered)
 
 

@@ -72,15 +72,22 @@ async def fetch_rules(connection: Connection, run: Run) -> MatchingRules:
 
 _ENTER_PHASE = """
 UPDATE runs
-SET phase = $4, event_seq = event_seq + 1, updated_at = clock_timestamp()
+SET phase = $4, rows_per_second = coalesce($5, rows_per_second),
+    event_seq = event_seq + 1, updated_at = clock_timestamp()
 WHERE id = $1 AND worker_id = $2 AND attempt = $3 AND status = 'running'
 RETURNING *
 """
 
 
-async def enter_phase(connection: Connection, lease: Lease, phase: Phase) -> Run:
-    """Say what the run is busy with now; naming the same phase again says that it lives."""
-    run = _held(await connection.fetchrow(_ENTER_PHASE, *_fence(lease), phase.value))
+async def enter_phase(
+    connection: Connection, lease: Lease, phase: Phase, rows_per_second: float | None = None
+) -> Run:
+    """Say what the run is busy with now; naming the same phase again says that it lives.
+
+    `rows_per_second` None leaves the rate as it is.
+    """
+    record = await connection.fetchrow(_ENTER_PHASE, *_fence(lease), phase.value, rows_per_second)
+    run = _held(record)
     await runs.tell_progress(connection, run)
     return run
 
