@@ -8,15 +8,17 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.loops.auto import auto_loop_factory
 
 from service.app import create_app
 from service.cli import demo as sample
 from service.cli import keys, logs
+from service.cli import worker as engine_half
 from service.domain.errors import MatchstreamError, StartupError
 from service.settings import Settings, load, unknown_variables
 from service.store import schema
@@ -58,11 +60,27 @@ def _sentence_of(error: BaseException) -> str | None:
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    *,
+    no_engine: Annotated[
+        bool, typer.Option("--no-engine", help="Queue runs for workers to carry out.")
+    ] = False,
+) -> None:
     """Run the service in the foreground."""
     settings = _load()
+    if no_engine:
+        engine_half.shared_database(settings, "serve --no-engine")
     logs.configure(settings.log_level)
-    _run(settings, _say_where)
+    _run(settings, create_app(settings, with_engine=not no_engine), _say_where)
+
+
+@app.command()
+def worker() -> None:
+    """Carry out the runs that services on the same database take."""
+    settings = _load()
+    logs.configure(settings.log_level)
+    with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=auto_loop_factory()) as loop:
+        loop.run(engine_half.run(settings))
 
 
 @app.command()
@@ -73,7 +91,7 @@ def demo() -> None:
     chosen = "log_level" in settings.model_fields_set
     logs.configure(settings.log_level if chosen else "warning")
     typer.echo(f"Starting Matchstream, data in {settings.data_dir} ...")
-    _run(settings, _show_sample)
+    _run(settings, create_app(settings), _show_sample)
 
 
 def _load() -> Settings:
@@ -131,12 +149,12 @@ async def _show_sample(running: Running) -> None:
         await _say_where(running)
 
 
-def _run(settings: Settings, beside: Companion) -> None:
+def _run(settings: Settings, service: Starlette, beside: Companion) -> None:
     """Serve until a signal comes, with `beside` running once the service is ready."""
     # The port comes first: when it is taken, nothing else is started.
     with _listen(settings) as listener, suppress(asyncio.CancelledError):
         config = uvicorn.Config(
-            create_app(settings),
+            service,
             lifespan="off",
             log_config=None,
             access_log=False,

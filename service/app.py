@@ -16,29 +16,19 @@ from service.api.context import Services
 from service.api.health import health_routes
 from service.api.hosts import AllowedHosts, WhenReady
 from service.api.limits import Limits
-from service.engine import (
-    chunks,
-    datasets,
-    executors,
-    hub,
-    index_building,
-    index_cache,
-    signals,
-    worker,
-)
-from service.engine.datasets import ReferenceFiles
-from service.engine.execute import Tools
-from service.engine.indexes import Indexes
+from service.engine import engine, hub, signals
+from service.engine.engine import EngineOptions
 from service.engine.uploads import Uploads
-from service.engine.worker import WorkerOptions
 from service.settings import Settings
 from service.store import embedded, first_key, leases, schema
 from service.store.database import Database
 from service.ui import pages
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, *, with_engine: bool = True) -> Starlette:
     """Build the application; its lifespan owns everything that runs.
+
+    Without an engine it queues runs, for other processes on the same database to carry out.
 
     `app.state.services` is there when it is ready, `app.state.first_key` is the plain first key
     where the data directory has it, `app.state.stopping` is set when streams have to say goodbye.
@@ -66,7 +56,8 @@ def create_app(settings: Settings) -> Starlette:
                 uploads=Uploads(settings.data_dir / "uploads", database),
                 limits=Limits(upload_bytes=settings.max_upload_bytes),
             )
-            await _start_engine(stack, settings, services)
+            if with_engine:
+                await _start_engine(stack, settings, services, app.state.stopping)
             app.state.services = services
             try:
                 yield
@@ -82,22 +73,18 @@ def create_app(settings: Settings) -> Starlette:
     return app
 
 
-async def _start_engine(stack: AsyncExitStack, settings: Settings, services: Services) -> None:
-    """Let this process carry out runs, after what that uses and before anyone can ask for one."""
+async def _start_engine(
+    stack: AsyncExitStack, settings: Settings, services: Services, stopping: asyncio.Event
+) -> None:
+    """Let this process carry out runs, before anyone can ask for one."""
     if settings.database_url is None:
         # The embedded server died with its last owner, and so did whoever held a lease.
         async with services.database.connection() as connection:
             await leases.end_all(connection)
-    pool = await stack.enter_async_context(
-        executors.local_pool(settings.workers, preload=(chunks.__name__, index_building.__name__))
+    options = EngineOptions(
+        data_dir=settings.data_dir,
+        processes=settings.workers,
+        lease_seconds=settings.lease_seconds,
     )
-    rows, saved = settings.data_dir / "reference-files", settings.data_dir / "indexes"
-    datasets.prepare(rows)
-    index_cache.prepare(saved)
-    tools = Tools(
-        database=services.database,
-        signals=services.signals,
-        executor=pool,
-        indexes=Indexes(saved, ReferenceFiles(rows, services.database), pool),
-    )
-    await stack.enter_async_context(worker.running(tools, WorkerOptions()))
+    running = engine.running(services.database, services.signals, options, stopping)
+    await stack.enter_async_context(running)

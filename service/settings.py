@@ -26,6 +26,7 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
         "database_url": "an address like postgresql://user@host/database",
         "database_pool_size": "a whole number from 1 to 1000",
         "workers": "a whole number from 1 to 1024",
+        "lease_seconds": "a number of seconds from 1 to 3600",
         "max_upload_bytes": "a whole number of bytes, 1 or more",
         "shutdown_seconds": "a number of seconds above 0 and up to 600",
         "log_level": "debug, info, warning or error",
@@ -66,6 +67,13 @@ class Settings(BaseSettings):
     )
     workers: PositiveInt = Field(
         default_factory=_processors, le=1024, description="Processes that match."
+    )
+    lease_seconds: float = Field(
+        default=30,
+        ge=1,
+        le=3600,
+        description="How long a run stays with a process that has gone silent, before another "
+        "takes it over.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("localhost", "127.0.0.1", "[::1]"),

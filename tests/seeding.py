@@ -216,5 +216,5 @@ async def running_engine(
             )
         indexes = Indexes(directory, ReferenceFiles(directory, database), executor)
         tools = Tools(database, live, executor, indexes)
-        await stack.enter_async_context(worker.running(tools, options or WorkerOptions()))
+        await stack.enter_async_context(worker.running(tools, options or WorkerOptions(), stopping))
         yield Engine(live, feeds, executor, stopping)

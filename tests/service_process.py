@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
 
 READY = "Matchstream is ready at "
+WORKER_READY = "Matchstream worker is ready"
 KEY = "API key: "
 START_SECONDS = 25.0
 STOP_SECONDS = 15.0
@@ -127,6 +128,70 @@ def spawned(
                 except subprocess.TimeoutExpired:
                     process.kill()
             reader.join(STOP_SECONDS)
+
+
+class Fleet:
+    """API and worker processes over one PostgreSQL, which none of them owns; see `fleet`."""
+
+    def __init__(self, stack: ExitStack, folder: Path, extra: Mapping[str, str]) -> None:
+        """Start nothing yet."""
+        self.apis: list[ServiceProcess] = []
+        self.workers: list[ServiceProcess] = []
+        self._stack = stack
+        self._folder = folder
+        self._extra = extra
+        self._started = 0
+
+    def start_api(self) -> ServiceProcess:
+        """Add a `serve --no-engine`, ready; all have the key that the first one made."""
+        api = self._spawn("serve --no-engine", "apis")
+        api.url = api.wait_for(READY)
+        api.key = api.wait_for(KEY)
+        self.apis.append(api)
+        return api
+
+    def start_worker(self) -> ServiceProcess:
+        """Add a `worker`, ready, with a data directory of its own."""
+        worker = self._spawn("worker", f"worker-{self._started}")
+        worker.wait_for(WORKER_READY)
+        self.workers.append(worker)
+        return worker
+
+    def _spawn(self, command: str, data: str) -> ServiceProcess:
+        self._started += 1
+        errors = self._folder / f"{self._started}-{command.split()[0]}.stderr"
+        return self._stack.enter_context(
+            spawned(self._folder / data, command, self._extra, stderr=errors)
+        )
+
+
+@contextmanager
+def fleet(
+    folder: Path,
+    database_url: str,
+    *,
+    apis: int = 1,
+    workers: int = 1,
+    extra: Mapping[str, str] | None = None,
+) -> Iterator[Fleet]:
+    """Run so many `serve --no-engine` and `worker` over one database until the end of the block.
+
+    A worker has one process that matches, and leases last 3 seconds, unless `extra` says
+    otherwise. What a process logs lies in `folder`, in `<number>-<command>.stderr`.
+    """
+    settings = {
+        "DATABASE_URL": database_url,
+        "MATCHSTREAM_WORKERS": "1",
+        "MATCHSTREAM_LEASE_SECONDS": "3",
+        **(extra or {}),
+    }
+    with ExitStack() as stack:
+        made = Fleet(stack, folder, settings)
+        for _ in range(apis):
+            made.start_api()
+        for _ in range(workers):
+            made.start_worker()
+        yield made
 
 
 def run_command(

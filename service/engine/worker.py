@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 RETRY_SECONDS = 1.0
 LET_GO_SECONDS = 3.0
+# So many heartbeats fit into a lease: two may be late before it runs out.
+HEARTBEATS_PER_LEASE = 3
 
 _UNEXPECTED = "Matching failed on an unexpected error: please report it; the log has the details."
 
@@ -39,6 +41,11 @@ class WorkerOptions:
     slots: int = 4
     lease_seconds: float = 30.0
     heartbeat_seconds: float = 10.0
+
+    @classmethod
+    def with_lease(cls, seconds: float) -> "WorkerOptions":
+        """Return the options for leases of this length."""
+        return cls(lease_seconds=seconds, heartbeat_seconds=seconds / HEARTBEATS_PER_LEASE)
 
 
 @dataclass(slots=True)
@@ -173,12 +180,22 @@ class Worker:
 
 
 @asynccontextmanager
-async def running(tools: Tools, options: WorkerOptions) -> AsyncIterator[Worker]:
-    """Let a worker carry out runs as long as the block lasts."""
+async def running(
+    tools: Tools, options: WorkerOptions, stopping: asyncio.Event
+) -> AsyncIterator[Worker]:
+    """Let a worker carry out runs as long as the block lasts, or until `stopping`."""
     worker = Worker(tools, options)
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(worker.run())
+        work = tasks.create_task(worker.run())
+        farewell = tasks.create_task(_cancel_when(stopping, work))
         try:
             yield worker
         finally:
-            task.cancel()
+            farewell.cancel()
+            work.cancel()
+
+
+async def _cancel_when(stopping: asyncio.Event, work: asyncio.Task[None]) -> None:
+    """Give runs back at once, while requests under way are still answered."""
+    await stopping.wait()
+    work.cancel()

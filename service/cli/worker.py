@@ -1,0 +1,60 @@
+"""How does an engine without an API run in the foreground? Until a signal says stop."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+
+import typer
+
+from service.cli import keys
+from service.domain.errors import StartupError
+from service.engine import engine, signals
+from service.engine.engine import EngineOptions
+from service.settings import Settings
+from service.store import schema
+from service.store.database import Database
+
+READY = "Matchstream worker is ready"
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def shared_database(settings: Settings, command: str) -> str:
+    """Return the URL of a database that several processes can share; raise where none is named."""
+    if settings.database_url is None:
+        raise StartupError(
+            f"'{command}' does one half of the work, over a PostgreSQL that it shares with the "
+            "other half: set DATABASE_URL, or use 'serve', which brings its own and does both."
+        )
+    return settings.database_url
+
+
+async def run(settings: Settings) -> None:
+    """Carry out runs until a signal comes; then give them back."""
+    stopping = asyncio.Event()
+    starting = asyncio.current_task()
+
+    def stop() -> None:
+        stopping.set()
+        if starting is not None:
+            starting.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop)
+    async with AsyncExitStack() as stack:
+        url = shared_database(settings, "worker")
+        with keys.naming_the_database(settings):
+            await schema.migrate(url)
+            database = await stack.enter_async_context(
+                Database.open(url, pool_size=settings.database_pool_size)
+            )
+        live = await stack.enter_async_context(signals.running(database))
+        options = EngineOptions(
+            data_dir=settings.data_dir,
+            processes=settings.workers,
+            lease_seconds=settings.lease_seconds,
+        )
+        await stack.enter_async_context(engine.running(database, live, options, stopping))
+        starting = None
+        typer.echo(f"{READY}: {settings.workers} processes match.")
+        await stopping.wait()

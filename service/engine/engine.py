@@ -1,0 +1,50 @@
+"""What does a process that carries out runs consist of, beside a database and its notices?
+
+pool of processes -> folders of saved rows and indexes -> worker        and back, in reverse order
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.engine import chunks, datasets, executors, index_building, index_cache, worker
+from service.engine.datasets import ReferenceFiles
+from service.engine.execute import Tools
+from service.engine.indexes import Indexes
+from service.engine.signals import Signals
+from service.engine.worker import Worker, WorkerOptions
+from service.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """Where the engine keeps its files, how many processes match, how long a lease lasts."""
+
+    data_dir: Path
+    processes: int
+    lease_seconds: float
+
+
+@asynccontextmanager
+async def running(
+    database: Database, signals: Signals, options: EngineOptions, stopping: asyncio.Event
+) -> AsyncIterator[Worker]:
+    """Carry out runs as long as the block lasts, or until `stopping`."""
+    async with AsyncExitStack() as stack:
+        preload = (chunks.__name__, index_building.__name__)
+        pool = await stack.enter_async_context(
+            executors.local_pool(options.processes, preload=preload)
+        )
+        rows, saved = options.data_dir / "reference-files", options.data_dir / "indexes"
+        datasets.prepare(rows)
+        index_cache.prepare(saved)
+        tools = Tools(
+            database=database,
+            signals=signals,
+            executor=pool,
+            indexes=Indexes(saved, ReferenceFiles(rows, database), pool),
+        )
+        owner = WorkerOptions.with_lease(options.lease_seconds)
+        yield await stack.enter_async_context(worker.running(tools, owner, stopping))
