@@ -58,7 +58,7 @@ $(VENV)/.everything: deploy/requirements-dev.txt $(VENV)/.runtime
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make pin' \
-	--extra embedded
+	--only-binary :all: --extra embedded
 
 pin: $(VENV)/.everything
 	$(PIP) uv

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from service.api import routes
 from service.api.context import Services
+from service.api.contract.description import Description
 from service.api.health import health_routes
 from service.api.hosts import AllowedHosts, WhenReady
 from service.api.limits import Limits
@@ -64,7 +65,10 @@ def create_app(settings: Settings, *, with_engine: bool = True) -> Starlette:
             finally:
                 del app.state.services
 
-    app = routes.application(lifespan, pages=[*health_routes(), *pages.routes()])
+    description = Description(routes.ENDPOINTS)
+    app = routes.application(
+        lifespan, pages=[*health_routes(), *description.routes(), *pages.routes()]
+    )
     app.state.stopping = asyncio.Event()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     hosts = {*settings.allowed_hosts, host.lower()}

@@ -43,7 +43,7 @@ def _front_page() -> Route:
         text = stored.replace(_ORIGIN, escape(_origin(request)))
         return Response(text, headers=_HEADERS, media_type="text/html")
 
-    return Route("/", answer, name=_FRONT_PAGE)
+    return Route("/", answer, name=_FRONT_PAGE, include_in_schema=False)
 
 
 def _origin(request: Request) -> str:
@@ -58,7 +58,7 @@ def _static(path: str, name: str, media_type: str) -> Route:
     async def answer(_: Request) -> Response:
         return Response(content, headers=_HEADERS, media_type=media_type)
 
-    return Route(path, answer, name=name)
+    return Route(path, answer, name=name, include_in_schema=False)
 
 
 def _read(name: str) -> bytes:

@@ -1,0 +1,155 @@
+"""What do the routes of documents promise?"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.api import documents
+from service.api.contract.models import ClientId, Count, Page, example
+from service.api.contract.operation import (
+    JSON,
+    TEXT,
+    Body,
+    Operation,
+    Query,
+    json_reply,
+    list_query,
+    text,
+)
+from service.api.contract.reference_data import File, Scalar
+from service.api.multipart import MULTIPART_TYPE
+from service.api.routes import Handler
+from service.api.upload_requests import NDJSON_TYPE
+from service.domain.identifiers import CLIENT_ID_MAX_LENGTH, DEFAULT_COLLECTION
+from service.ingest.limits import MAX_FILENAME_CHARACTERS, MAX_JSON_DOCUMENTS
+
+TAG = "Documents"
+
+
+class NewDocument(BaseModel):
+    """A document to be stored; one with the same collection and id is replaced."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: ClientId | None = Field(default=None, description="Otherwise the service makes one.")
+    filename: Annotated[str, Field(max_length=MAX_FILENAME_CHARACTERS)] | None = None
+    collection: ClientId | None = Field(
+        default=None, description=f"`{DEFAULT_COLLECTION}` unless named."
+    )
+    fields: dict[str, Scalar]
+
+
+class NewDocuments(BaseModel):
+    """Documents in a list."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "documents": [
+                        {
+                            "id": "INV-3310",
+                            "filename": "INV-3310.pdf",
+                            "fields": {"vendor_name": "ACME Tools", "amount": 1249.5},
+                        }
+                    ]
+                }
+            ]
+        },
+    )
+
+    documents: Annotated[list[NewDocument], Field(max_length=MAX_JSON_DOCUMENTS)]
+
+
+class DocumentsForm(BaseModel):
+    """Documents as a file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: File = Field(description="CSV or NDJSON in UTF-8, by the file's name and type.")
+    id_column: str = Field(default="", description="The column whose values are the ids.")
+    filename_column: str = Field(default="", description="The column with file names.")
+    collection: ClientId = DEFAULT_COLLECTION
+    delimiter: str = Field(
+        default="", description="Of CSV: one character or `tab`; otherwise it is found out."
+    )
+    encoding: str = Field(default="utf-8", description="UTF-8.")
+
+
+class DocumentId(BaseModel):
+    """Names a document that was stored."""
+
+    id: ClientId
+
+
+class StoredDocuments(BaseModel):
+    """What became of an upload."""
+
+    model_config = example({"created": 1, "updated": 0, "documents": [{"id": "INV-3310"}]})
+
+    created: Count
+    updated: Count
+    documents: list[DocumentId] = Field(description="The ids of the first 10,000.")
+
+
+class Document(BaseModel):
+    """A document with the fields that are matched."""
+
+    model_config = example(
+        {
+            "id": "INV-3310",
+            "collection": "default",
+            "filename": "INV-3310.pdf",
+            "fields": {"vendor_name": "ACME Tools", "amount": 1249.5},
+            "created_at": "2026-03-02T09:16:00.000Z",
+            "updated_at": "2026-03-02T09:16:00.000Z",
+        }
+    )
+
+    id: ClientId
+    collection: ClientId
+    filename: str | None
+    fields: dict[str, Scalar]
+    created_at: datetime
+    updated_at: datetime
+
+
+class DocumentPage(Page[Document]):
+    """A part of a collection."""
+
+
+_COLLECTION = Query(
+    "collection",
+    {**text(1, CLIENT_ID_MAX_LENGTH), "default": DEFAULT_COLLECTION},
+    "The collection that the documents are in.",
+)
+
+OPERATIONS: Mapping[Handler, Operation] = {
+    documents.upsert: Operation(
+        id="upsert_documents",
+        tag=TAG,
+        summary="Store documents",
+        description="Documents with a collection and id that are there already are replaced. "
+        "NDJSON has one document a line and may be of any length.",
+        body=Body({JSON: NewDocuments, NDJSON_TYPE: TEXT, MULTIPART_TYPE: DocumentsForm}),
+        replies={201: json_reply("They are stored.", StoredDocuments)},
+    ),
+    documents.list_all: Operation(
+        id="list_documents",
+        tag=TAG,
+        summary="List documents",
+        query=list_query(documents.LISTING, _COLLECTION),
+        headers=("If-None-Match",),
+        replies={200: json_reply("A page, by id.", DocumentPage, "ETag", "Link")},
+    ),
+    documents.read: Operation(
+        id="get_document",
+        tag=TAG,
+        summary="Show a document",
+        query=(_COLLECTION,),
+        replies={200: json_reply("The document.", Document)},
+    ),
+}

@@ -1,0 +1,89 @@
+"""What does each error code mean, and what can a client do about it?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.api.errors import FAILURES
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a code means, and a sentence that may come with it."""
+
+    meaning: str
+    detail: str
+
+
+EXPLANATIONS: Mapping[str, Explanation] = {
+    "validation_error": Explanation(
+        "The request says something that is not allowed. `errors` names each place, what is "
+        "wrong there and what is allowed. Mend the request; the same one will fail again.",
+        "The key `weigth` is not known here. Did you mean `weight`?",
+    ),
+    "unauthorized": Explanation(
+        "No key came with the request, or one that is unknown, revoked or expired. Send "
+        "`Authorization: Bearer ms_…`.",
+        "The API key is unknown, revoked or expired.",
+    ),
+    "insufficient_scope": Explanation(
+        "The key is good, but lacks the scope that this route needs. Use a key with that scope.",
+        "This needs the scope `write`, which the key `dashboard` does not have.",
+    ),
+    "not_found": Explanation(
+        "There is no such thing in the key's workspace. What belongs to other workspaces is not "
+        "told apart from what does not exist.",
+        "There is no run `01934f31-3f0d-7b8e-a7c4-9d2b6e0f4c22`.",
+    ),
+    "method_not_allowed": Explanation(
+        "The path is there, but not with this method. `Allow` names those it takes.",
+        "/v1/matching/runs does not take PATCH.",
+    ),
+    "conflict": Explanation(
+        "The request is well formed, but the thing is in a state that does not allow it. Read it "
+        "again, and decide anew.",
+        "The run is completed already, so it cannot be cancelled.",
+    ),
+    "ai_not_configured": Explanation(
+        "The AI pass was asked for, and this service has no key for it.",
+        "The AI pass needs a key for the Anthropic API, and this service has none: leave `ai` "
+        "out to match by rules.",
+    ),
+    "precondition_failed": Explanation(
+        "`If-Match` names an older version than the stored one: somebody changed it meanwhile. "
+        "Read it again and repeat the change.",
+        'This is at version "3" now: read it again and repeat the change.',
+    ),
+    "payload_too_large": Explanation(
+        "The body is larger than this route takes. Send rows as a file, or in several requests.",
+        "The body is larger than the 1,048,576 bytes read here.",
+    ),
+    "unsupported_media_type": Explanation(
+        "The body's Content-Type, charset or Content-Encoding is not one this route reads.",
+        "text/plain is not read here; send application/json.",
+    ),
+    "internal_error": Explanation(
+        "Something went wrong on our side. The service's log tells what, under the `request_id`.",
+        "Something went wrong on our side.",
+    ),
+    "unavailable": Explanation(
+        "A part that the request needs, the database for one, does not answer now. Try again "
+        "after `Retry-After` seconds.",
+        "The database does not answer.",
+    ),
+}
+
+
+def example(code: str) -> dict[str, Any]:
+    """Make a problem as it may come."""
+    failure = FAILURES[code]
+    return {
+        "type": f"/docs#{code}",
+        "title": failure.title,
+        "status": failure.status,
+        "detail": EXPLANATIONS[code].detail,
+        "instance": "/v1/matching/runs/01934f31-3f0d-7b8e-a7c4-9d2b6e0f4c22",
+        "code": code,
+        "retryable": code == "unavailable",
+        "request_id": "01934f32-0c11-7e02-9f3a-6b1d8c5a7e55",
+    }

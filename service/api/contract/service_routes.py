@@ -1,0 +1,33 @@
+"""What do the routes about the service itself promise? They need no key."""
+
+from collections.abc import Mapping
+
+from service.api.contract.models import Health, Readiness
+from service.api.contract.operation import JSON, Operation, Reply, json_reply
+
+TAG = "Service"
+
+OPEN_OPERATIONS: Mapping[str, Operation] = {
+    "/healthz": Operation(
+        id="get_health",
+        tag=TAG,
+        summary="Whether the process answers",
+        replies={200: json_reply("It does.", Health)},
+    ),
+    "/readyz": Operation(
+        id="get_readiness",
+        tag=TAG,
+        summary="Whether the service can work",
+        replies={
+            200: json_reply("Requests are served.", Readiness),
+            503: json_reply("They are not, and why.", Readiness, "Retry-After"),
+        },
+    ),
+    "/openapi.json": Operation(
+        id="get_openapi",
+        tag=TAG,
+        summary="This description",
+        headers=("If-None-Match",),
+        replies={200: Reply("OpenAPI 3.1.", {JSON: {"type": "object"}}, ("ETag",))},
+    ),
+}

@@ -1,0 +1,54 @@
+"""What do many routes have in common: parameters of the path, request headers, reply headers?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.api.contract.operation import TEXT, UUID, text
+from service.domain.identifiers import CLIENT_ID_MAX_LENGTH
+from service.domain.representation import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A named value with what it is for."""
+
+    schema: Mapping[str, Json]
+    description: str
+
+
+_CLIENT_ID = text(1, CLIENT_ID_MAX_LENGTH)
+
+PATH_PARAMETERS: Mapping[str, Described] = {
+    "reference_data_id": Described(UUID, "Id of the reference data."),
+    "row_id": Described(_CLIENT_ID, "Id of the row, percent-encoded."),
+    "document_id": Described(_CLIENT_ID, "Id of the document, percent-encoded."),
+    "config_id": Described(UUID, "Id of the matching config."),
+    "run_id": Described(UUID, "Id of the run."),
+    "result_id": Described(UUID, "Id of the result."),
+}
+
+REQUEST_HEADERS: Mapping[str, Described] = {
+    "If-None-Match": Described(
+        TEXT, "The `ETag` that you have: 304 answers when it is still what there is."
+    ),
+    "If-Match": Described(
+        TEXT, "The `ETag` that the change is meant for: 412 answers when there is a newer one."
+    ),
+    "Last-Event-ID": Described(TEXT, "The number of the last event that you have."),
+}
+
+REPLY_HEADERS: Mapping[str, Described] = {
+    "X-Request-Id": Described(
+        TEXT, "The request's id, in the log too; yours where the request brought one."
+    ),
+    "ETag": Described(TEXT, "The state of what is shown, for `If-None-Match` and `If-Match`."),
+    "Link": Described(TEXT, 'The next page, as `<…>; rel="next"`; absent on the last one.'),
+    "Location": Described(TEXT, "Where the resource is."),
+    "Retry-After": Described(
+        {"type": "integer", "minimum": 0}, "In how many seconds it is worth asking again."
+    ),
+    "WWW-Authenticate": Described(TEXT, "How to send a key."),
+}
+
+# What every reply has.
+USUAL_HEADERS = ("X-Request-Id",)

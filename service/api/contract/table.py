@@ -1,0 +1,15 @@
+"""Which documentation does each handler have?"""
+
+from collections.abc import Mapping
+
+from service.api.contract import configs, documents, reference_data, results, runs
+from service.api.contract.operation import Operation
+from service.api.routes import Handler
+
+OPERATIONS: Mapping[Handler, Operation] = {
+    **reference_data.OPERATIONS,
+    **documents.OPERATIONS,
+    **configs.OPERATIONS,
+    **runs.OPERATIONS,
+    **results.OPERATIONS,
+}
