@@ -17,6 +17,7 @@ from service.api.contract.description import Description
 from service.api.health import health_routes
 from service.api.hosts import AllowedHosts, WhenReady
 from service.api.limits import Limits
+from service.api.quotas import Quota, Quotas
 from service.engine import engine, hub, signals
 from service.engine.engine import EngineOptions
 from service.engine.uploads import Uploads
@@ -38,25 +39,7 @@ def create_app(settings: Settings, *, with_engine: bool = True) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            url = settings.database_url
-            if url is None:
-                start = embedded.start(settings.data_dir, bin_dir=settings.postgres_bin)
-                url = await stack.enter_async_context(start)
-            await schema.migrate(url)
-            database = await stack.enter_async_context(
-                Database.open(url, pool_size=settings.database_pool_size)
-            )
-            app.state.first_key = await first_key.ensure(database, settings.data_dir)
-            notices = await stack.enter_async_context(signals.running(database))
-            services = Services(
-                database=database,
-                signals=notices,
-                hub=await stack.enter_async_context(
-                    hub.running(database, notices, app.state.stopping)
-                ),
-                uploads=Uploads(settings.data_dir / "uploads", database),
-                limits=Limits(upload_bytes=settings.max_upload_bytes),
-            )
+            services = await _open(stack, settings, app)
             if with_engine:
                 await _start_engine(stack, settings, services, app.state.stopping)
             app.state.services = services
@@ -67,7 +50,9 @@ def create_app(settings: Settings, *, with_engine: bool = True) -> Starlette:
 
     description = Description(routes.ENDPOINTS)
     app = routes.application(
-        lifespan, pages=[*health_routes(), *description.routes(), *pages.routes()]
+        lifespan,
+        pages=[*health_routes(), *description.routes(), *pages.routes()],
+        cors_origins=settings.cors_origins,
     )
     app.state.stopping = asyncio.Event()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -75,6 +60,38 @@ def create_app(settings: Settings, *, with_engine: bool = True) -> Starlette:
     # Innermost, so that what they refuse has a request id and the form of every problem.
     app.user_middleware += [Middleware(AllowedHosts, frozenset(hosts)), Middleware(WhenReady)]
     return app
+
+
+async def _open(stack: AsyncExitStack, settings: Settings, app: Starlette) -> Services:
+    """Bring up what handlers use, down to the database."""
+    url = settings.database_url
+    if url is None:
+        start = embedded.start(settings.data_dir, bin_dir=settings.postgres_bin)
+        url = await stack.enter_async_context(start)
+    await schema.migrate(url)
+    database = await stack.enter_async_context(
+        Database.open(url, pool_size=settings.database_pool_size)
+    )
+    app.state.first_key = await first_key.ensure(database, settings.data_dir)
+    notices = await stack.enter_async_context(signals.running(database))
+    return Services(
+        database=database,
+        signals=notices,
+        hub=await stack.enter_async_context(hub.running(database, notices, app.state.stopping)),
+        uploads=Uploads(settings.data_dir / "uploads", database),
+        limits=Limits(upload_bytes=settings.max_upload_bytes),
+        quotas=_quotas(settings),
+    )
+
+
+def _quotas(settings: Settings) -> Quotas:
+    return Quotas(
+        {
+            Quota.READS: settings.reads_per_minute,
+            Quota.WRITES: settings.writes_per_minute,
+            Quota.UPLOADS: settings.uploads_per_minute,
+        }
+    )
 
 
 async def _start_engine(

@@ -1,6 +1,7 @@
 """What can an operator set, by which variable of the environment, and what holds otherwise?"""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -27,11 +28,17 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
         "database_pool_size": "a whole number from 1 to 1000",
         "workers": "a whole number from 1 to 1024",
         "lease_seconds": "a number of seconds from 1 to 3600",
+        "cors_origins": "`*`, or origins like https://app.example without a path",
+        "reads_per_minute": "a whole number, 1 or more",
+        "writes_per_minute": "a whole number, 1 or more",
+        "uploads_per_minute": "a whole number, 1 or more",
         "max_upload_bytes": "a whole number of bytes, 1 or more",
         "shutdown_seconds": "a number of seconds above 0 and up to 600",
         "log_level": "debug, info, warning or error",
     }
 )
+
+_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
 
 def _processors() -> int:
@@ -80,6 +87,20 @@ class Settings(BaseSettings):
         description="Names the service answers to (the Host header), separated by commas; "
         "`*` for any.",
     )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose pages may use the API, with a key, like `https://app.example`, "
+        "separated by commas; `*` for any.",
+    )
+    reads_per_minute: PositiveInt = Field(
+        default=120_000, description="Reading requests a key may send to one process."
+    )
+    writes_per_minute: PositiveInt = Field(
+        default=30_000, description="Changing requests a key may send to one process."
+    )
+    uploads_per_minute: PositiveInt = Field(
+        default=3_000, description="Uploads a key may send to one process."
+    )
     max_upload_bytes: PositiveInt = Field(
         default=2 * 1024**3, description="Largest request that uploads a file or a list."
     )
@@ -94,15 +115,26 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         """Read a list separated by commas."""
-        if not isinstance(value, str):
-            return value
-        return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return _parts(value) if isinstance(value, str) else value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        """Read origins; what no browser would send as one would never match."""
+        parts = _parts(value) if isinstance(value, str) else ()
+        if any(each != "*" and not _ORIGIN.fullmatch(each) for each in parts):
+            raise ValueError("not an origin")
+        return parts if isinstance(value, str) else value
 
     @field_validator("data_dir")
     @classmethod
     def _expand(cls, value: Path) -> Path:
         """Make a path absolute, with `~` for the home directory."""
         return value.expanduser().absolute()
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().lower() for part in text.split(",") if part.strip())
 
 
 def variable(name: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from service.api.limits import Limits
+from service.api.quotas import Quotas
 from service.domain.api_keys import Scope
 from service.domain.identifiers import ApiKeyId, WorkspaceId
 from service.engine.hub import Hub
@@ -30,6 +31,7 @@ class Services:
     hub: Hub
     uploads: Uploads
     limits: Limits = field(default_factory=Limits)
+    quotas: Quotas = field(default_factory=Quotas)
     stream_times: StreamTimes = field(default_factory=StreamTimes)
 
 

@@ -46,6 +46,8 @@ FAILURES: dict[str, Failure] = {
     "precondition_failed": Failure(412, "Changed in the meantime"),
     "payload_too_large": Failure(413, "The body is too large"),
     "unsupported_media_type": Failure(415, "The content type is not supported"),
+    "idempotency_mismatch": Failure(422, "The Idempotency-Key belongs to another request"),
+    "rate_limited": Failure(429, "Too many requests", {"Retry-After": "60"}),
     "internal_error": Failure(500, "Internal error"),
     "unavailable": Failure(503, "Not available now", {"Retry-After": "2"}),
 }
@@ -110,7 +112,10 @@ async def _answer_our_error(request: Request, error: Exception) -> Response:
         # No error for clients: the edge above treats it as unexpected.
         raise error
     problems = error.problems if isinstance(error, InvalidInputError) else ()
-    return problem_reply(request, error.code, str(error), error.retryable, problems)
+    reply = problem_reply(request, error.code, str(error), error.retryable, problems)
+    if error.retry_after_seconds is not None:
+        reply.headers["Retry-After"] = str(error.retry_after_seconds)
+    return reply
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:

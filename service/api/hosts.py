@@ -28,9 +28,10 @@ class AllowedHosts:
         if not is_checked or ANY in self._names:
             await self.app(scope, receive, send)
             return
-        host = Headers(scope=scope).get("host", "")
+        given = Headers(scope=scope).getlist("host")
+        host = ", ".join(given)
         name = re.sub(r":\d*$", "", host).lower()
-        if name in self._names:
+        if len(given) == 1 and name in self._names:
             await self.app(scope, receive, send)
             return
         detail = (

@@ -1,6 +1,8 @@
 """What does a request's body have to be like before anyone looks at what it says?"""
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -22,6 +24,7 @@ MEBIBYTE = 1024 * 1024
 # More than these are no help to anyone, nor are longer ways to them, all together.
 MAX_PROBLEMS = 100
 MAX_POINTER_CHARACTERS = 65_536
+MAX_SHOWN = 80
 
 # Where the body's last text has one half and too little behind it for the decoder to see that the
 # other half is not there: neither the begin of an escape, nor the end of the body.
@@ -107,7 +110,8 @@ def decode_json(body: bytes) -> Json:
     """Decode strict JSON; raises InvalidInputError that says what is wrong and where.
 
     NaN and Infinity, numbers beyond a double, invalid UTF-8, lone surrogates, NUL characters
-    and a nesting beyond the decoder's are refused: no store or client could give them back.
+    and a nesting beyond the decoder's are refused: no store or client could give them back. So
+    are repeated keys, of which readers elsewhere may take another one than we do.
     """
     try:
         value: Json = msgspec.json.decode(body)
@@ -119,6 +123,8 @@ def decode_json(body: bytes) -> Json:
         raise _explain(body, str(error)) from error
     if b"\\u0000" in body:
         _refuse_nul(value)
+    if b"{" in body:
+        _refuse_repeated_keys(body)
     return value
 
 
@@ -180,6 +186,53 @@ def _nul_characters(value: Json) -> Iterator[tuple[_Place, str]]:
             if any("\0" in key for key in item):
                 yield place, "A key must not have NUL characters."
             pending.extend(reversed([((place, key), part) for key, part in item.items()]))
+
+
+def _refuse_repeated_keys(body: bytes) -> None:
+    """Raise InvalidInputError that points at the first repeated keys."""
+    has_repeats = False
+
+    def keep(pairs: list[tuple[str, Json]]) -> tuple[tuple[str, Json], ...]:
+        nonlocal has_repeats
+        has_repeats = has_repeats or len({name for name, _ in pairs}) < len(pairs)
+        return tuple(pairs)
+
+    # What the numbers are does not matter here.
+    decoder = json.JSONDecoder(object_pairs_hook=keep, parse_int=len, parse_float=len)
+    try:
+        value = decoder.decode(body.decode())
+    except RecursionError as error:
+        raise _not_json("it is nested too deeply", None) from error
+    if not has_repeats:
+        return
+    problems: list[Problem] = []
+    characters = 0
+    for place, name in _repeated_keys(value):
+        message = f"The key `{name[:MAX_SHOWN]}` is given more than once."
+        pointer = _pointer((place, name))
+        characters += len(pointer)
+        if problems and (len(problems) == MAX_PROBLEMS or characters > MAX_POINTER_CHARACTERS):
+            break
+        problems.append(Problem("duplicate_key", message, pointer))
+    raise InvalidInputError(problems[0].message, tuple(problems))
+
+
+def _repeated_keys(value: object) -> Iterator[tuple[_Place, str]]:
+    """Find them in the order of the body, in which objects are tuples of pairs."""
+    pending: list[tuple[_Place, object]] = [(None, value)]
+    while pending:
+        place, item = pending.pop()
+        parts: list[tuple[_Place, object]] = []
+        if isinstance(item, list):
+            parts = [((place, index), part) for index, part in enumerate(item)]
+        elif isinstance(item, tuple):
+            seen: Counter[str] = Counter()
+            for name, part in item:
+                seen[name] += 1
+                if seen[name] == 2:
+                    yield place, name
+                parts.append(((place, name), part))
+        pending.extend(reversed(parts))
 
 
 def _pointer(place: _Place) -> str:

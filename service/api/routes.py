@@ -3,7 +3,8 @@
 `application(lifespan)` is the whole HTTP side: the lifespan must set `app.state.services` (a
 `context.Services`) before it yields. Pages outside `/v1` come in through `pages`.
 
-    request ─► RequestIds ─► UnexpectedErrors ─► Resource ─► key, scope ─► handler
+    request ─► ReplyHeaders ─► RequestIds ─► CORS ─► UnexpectedErrors
+            ─► Resource ─► key, scope, quota ─► handler
 """
 
 from collections import defaultdict
@@ -20,11 +21,24 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan, Receive, Send
 from starlette.types import Scope as Connection
 
-from service.api import configs, documents, errors, reference_data, results, runs, stream
+from service.api import (
+    configs,
+    cors,
+    documents,
+    errors,
+    reference_data,
+    reply_headers,
+    results,
+    runs,
+    stream,
+)
 from service.api.auth import Authenticator, require_scope
 from service.api.context import Caller, services
+from service.api.quotas import Quota
+from service.api.reply_headers import ReplyHeaders
 from service.api.request_ids import RequestIds
 from service.domain.api_keys import Scope
+from service.domain.errors import RateLimitedError
 
 Handler: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
 
@@ -38,12 +52,22 @@ class Endpoint:
     handler: Handler
     scope: Scope
 
+    @property
+    def quota(self) -> Quota:
+        """What a request of it counts as."""
+        if self.method == "GET":
+            return Quota.READS
+        is_upload = self.method != "DELETE" and self.path.startswith(UPLOADED)
+        return Quota.UPLOADS if is_upload else Quota.WRITES
+
 
 REFERENCE_DATA = "/v1/reference-data"
 ONE_REFERENCE_DATA = f"{REFERENCE_DATA}/{{reference_data_id}}"
 DOCUMENTS = "/v1/documents"
 CONFIGS = "/v1/matching/configs"
 RUNS = "/v1/matching/runs"
+# What is sent to these is rows or documents, in any number.
+UPLOADED = (REFERENCE_DATA, "/v1/matching/reference-data", DOCUMENTS)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", REFERENCE_DATA, reference_data.create, Scope.WRITE),
@@ -84,11 +108,17 @@ def application(
     lifespan: Lifespan[Starlette] | None,
     pages: Sequence[BaseRoute] = (),
     endpoints: Sequence[Endpoint] = ENDPOINTS,
+    cors_origins: tuple[str, ...] = (),
 ) -> Starlette:
     """Build the application: the table's routes, `pages`, and what surrounds every request."""
     app = Starlette(
         routes=[*api_routes(endpoints), *pages],
-        middleware=[Middleware(RequestIds), Middleware(errors.UnexpectedErrors)],
+        middleware=[
+            Middleware(ReplyHeaders),
+            Middleware(RequestIds),
+            *cors.middleware(cors_origins),
+            Middleware(errors.UnexpectedErrors),
+        ],
         exception_handlers=errors.exception_handlers(),
         lifespan=lifespan,
     )
@@ -124,10 +154,23 @@ class Resource:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(self._by_method))})
         caller = await self._authenticator.identify(request, services(request).database)
         require_scope(caller, endpoint.scope)
+        _count(request, caller, endpoint.quota)
         response = await endpoint.handler(request, caller)
         if request.method == "HEAD":
             response = _without_body(response)
         await response(scope, receive, send)
+
+
+def _count(request: Request, caller: Caller, quota: Quota) -> None:
+    """Count the request, and let the reply say what is left; raises RateLimitedError."""
+    standing = services(request).quotas.take(caller.api_key_id, quota)
+    reply_headers.add(request.scope, *standing.headers())
+    if standing.is_exceeded:
+        raise RateLimitedError(
+            f"The key `{caller.key_name}` has had its {standing.limit:,} {quota} of this minute: "
+            f"go on in {standing.reset_seconds} seconds.",
+            standing.reset_seconds,
+        )
 
 
 def _without_body(response: Response) -> Response:

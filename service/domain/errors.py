@@ -28,6 +28,8 @@ class MatchstreamError(Exception):
 
     code: ClassVar[str] = "internal_error"
     retryable: ClassVar[bool] = False
+    # How long a client should wait before it tries again, where that is known.
+    retry_after_seconds: int | None = None
 
 
 class InvalidInputError(MatchstreamError):
@@ -87,6 +89,24 @@ class UnsupportedMediaTypeError(MatchstreamError):
     """The body's content type is not one this route reads."""
 
     code = "unsupported_media_type"
+
+
+class IdempotencyMismatchError(MatchstreamError):
+    """The same `Idempotency-Key` came with another content before."""
+
+    code = "idempotency_mismatch"
+
+
+class RateLimitedError(MatchstreamError):
+    """The key has used up what it may ask for in a minute."""
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, detail: str, retry_after_seconds: int) -> None:
+        """Keep the sentence, and when the next request is taken."""
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnavailableError(MatchstreamError):

@@ -34,6 +34,8 @@ FAILURES: list[tuple[Exception, int, str]] = [
     (domain_errors.PreconditionFailedError("Stale."), 412, "precondition_failed"),
     (domain_errors.PayloadTooLargeError("Big."), 413, "payload_too_large"),
     (domain_errors.UnsupportedMediaTypeError("Odd."), 415, "unsupported_media_type"),
+    (domain_errors.IdempotencyMismatchError("Other."), 422, "idempotency_mismatch"),
+    (domain_errors.RateLimitedError("Slow down.", 7), 429, "rate_limited"),
     (domain_errors.UnavailableError("Away."), 503, "unavailable"),
     (domain_errors.LeaseLostError("Gone."), 500, "internal_error"),
     (RuntimeError("the password is sesame"), 500, "internal_error"),
@@ -66,7 +68,7 @@ async def test_each_error_leaves_as_its_problem(error: Exception, status: int, c
     assert body["type"] == f"/docs#{code}"
     assert body["instance"] == "/fail"
     assert body["request_id"] == reply.headers["x-request-id"] == "abc"
-    assert body["retryable"] is (status == 503)
+    assert body["retryable"] is (status in {429, 503})
     assert body["title"]
 
 
@@ -102,6 +104,7 @@ async def test_problems_of_an_input_are_listed_with_their_places() -> None:
     ("code", "header", "value"),
     [
         ("unauthorized", "www-authenticate", 'Bearer realm="matchstream"'),
+        ("rate_limited", "retry-after", "7"),
         ("unavailable", "retry-after", "2"),
     ],
 )

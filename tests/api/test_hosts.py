@@ -32,3 +32,9 @@ async def test_a_probe_is_answered_for_any_host(path: str, status: int) -> None:
         reply = await client.get(path, headers={"Host": "10.0.0.7:8000"})
     assert reply.status_code == status
     assert reply.json()["status"] in {"ok", "not_ready"}
+
+
+async def test_two_hosts_in_one_request_are_refused() -> None:
+    async with client_of("ours") as client:
+        headers = [("Host", "ours"), ("Host", "ours")]
+        assert (await client.get("/v1/nothing", headers=headers)).status_code == 400

@@ -206,3 +206,25 @@ async def test_a_body_that_may_be_missing_is_checked_when_it_is_there() -> None:
         await limits.read_optional_json(request_with({}, iter([b"{}"])), 10)
     request = request_with({"Content-Type": "application/json"}, iter([b"{}"]))
     assert await limits.read_optional_json(request, 10) == {}
+
+
+REPEATED: list[tuple[bytes, list[str]]] = [
+    (b'{"a": 1, "a": 1}', ["/a"]),
+    (b'{"a": {"b": 1, "c": 2, "b": 3}}', ["/a/b"]),
+    (b'[{}, {"~/": 1, "~/": [{"x": 1, "x": 2}]}]', ["/1/~0~1", "/1/~0~1/0/x"]),
+    (b'{"a": 1, "\\u0061": 2, "a": 3}', ["/a"]),
+    (b'{"a": {"b": 1, "b": 2}, "a": 7}', ["/a", "/a/b"]),
+    (b'{"n": ' + b"9" * 300 + b', "n": 1e5}', ["/n"]),
+]
+
+
+@pytest.mark.parametrize(("body", "pointers"), REPEATED, ids=lambda each: repr(each)[:40])
+def test_repeated_keys_are_refused_where_they_are(body: bytes, pointers: list[str]) -> None:
+    with pytest.raises(InvalidInputError, match="more than once") as caught:
+        limits.decode_json(body)
+    assert [each.pointer for each in caught.value.problems] == pointers
+    assert {each.code for each in caught.value.problems} == {"duplicate_key"}
+
+
+def test_the_same_key_in_two_objects_is_no_repeat() -> None:
+    assert limits.decode_json(b'[{"a": 1}, {"a": {"a": 2}}]') == [{"a": 1}, {"a": {"a": 2}}]

@@ -32,7 +32,7 @@ def default_of(name: str) -> str:
     field = Settings.model_fields[name]
     if name == "workers":
         return "number of processors"
-    if field.default is None:
+    if field.default in (None, ()):
         return "none"
     if isinstance(field.default, tuple):
         return f"`{','.join(field.default)}`"

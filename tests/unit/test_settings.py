@@ -7,6 +7,8 @@ import pytest
 from service.domain.errors import StartupError
 from service.settings import Settings, database_place, load, unknown_variables, variable
 
+ORIGINS = "`*`, or origins like https://app.example without a path"
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +35,12 @@ def test_defaults_are_a_private_service_on_this_machine(
         ("database_url", "postgresql://me@db/mine", "postgresql://me@db/mine"),
         ("allowed_hosts", "Match.Example, localhost", ("match.example", "localhost")),
         ("workers", "3", 3),
+        (
+            "cors_origins",
+            "https://App.example, http://[::1]:3000",
+            ("https://app.example", "http://[::1]:3000"),
+        ),
+        ("cors_origins", "*", ("*",)),
     ],
 )
 def test_the_environment_is_read(
@@ -50,6 +58,9 @@ def test_the_environment_is_read(
         ("MATCHSTREAM_DATABASE_POOL_SIZE", "1001", "a whole number from 1 to 1000"),
         ("MATCHSTREAM_WORKERS", "0", "a whole number from 1 to 1024"),
         ("MATCHSTREAM_MAX_UPLOAD_BYTES", "2GB", "a whole number of bytes, 1 or more"),
+        ("MATCHSTREAM_CORS_ORIGINS", "https://app.example/", ORIGINS),
+        ("MATCHSTREAM_CORS_ORIGINS", "app.example", ORIGINS),
+        ("MATCHSTREAM_READS_PER_MINUTE", "0", "a whole number, 1 or more"),
         ("MATCHSTREAM_LOG_LEVEL", "loud", "debug, info, warning or error"),
         ("MATCHSTREAM_SHUTDOWN_SECONDS", "-1", "a number of seconds above 0 and up to 600"),
     ],

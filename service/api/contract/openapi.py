@@ -31,6 +31,7 @@ _COMMON_ERRORS = (
     "validation_error",
     "unauthorized",
     "insufficient_scope",
+    "rate_limited",
     "internal_error",
     "unavailable",
 )

@@ -62,6 +62,16 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "The body's Content-Type, charset or Content-Encoding is not one this route reads.",
         "text/plain is not read here; send application/json.",
     ),
+    "idempotency_mismatch": Explanation(
+        "The same `Idempotency-Key` came with another request in the last 24 hours. Make a new key "
+        "for each thing to do, and send the same one only to try the same thing again.",
+        "The Idempotency-Key `order-4711` came with another content before.",
+    ),
+    "rate_limited": Explanation(
+        "The key has used up its requests of this kind for this minute. Go on after `Retry-After` "
+        "seconds; `RateLimit` on every reply says how many are left.",
+        "The key `dashboard` has had its 120,000 reads of this minute: go on in 12 seconds.",
+    ),
     "internal_error": Explanation(
         "Something went wrong on our side. The service's log tells what, under the `request_id`.",
         "Something went wrong on our side.",
@@ -84,6 +94,6 @@ def example(code: str) -> dict[str, Any]:
         "detail": EXPLANATIONS[code].detail,
         "instance": "/v1/matching/runs/01934f31-3f0d-7b8e-a7c4-9d2b6e0f4c22",
         "code": code,
-        "retryable": code == "unavailable",
+        "retryable": code in {"rate_limited", "unavailable"},
         "request_id": "01934f32-0c11-7e02-9f3a-6b1d8c5a7e55",
     }

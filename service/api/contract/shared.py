@@ -16,6 +16,7 @@ class Described:
     description: str
 
 
+_NUMBER: Mapping[str, Json] = {"type": "integer", "minimum": 0}
 _CLIENT_ID = text(1, CLIENT_ID_MAX_LENGTH)
 
 PATH_PARAMETERS: Mapping[str, Described] = {
@@ -44,11 +45,23 @@ REPLY_HEADERS: Mapping[str, Described] = {
     "ETag": Described(TEXT, "The state of what is shown, for `If-None-Match` and `If-Match`."),
     "Link": Described(TEXT, 'The next page, as `<…>; rel="next"`; absent on the last one.'),
     "Location": Described(TEXT, "Where the resource is."),
-    "Retry-After": Described(
-        {"type": "integer", "minimum": 0}, "In how many seconds it is worth asking again."
-    ),
+    "Retry-After": Described(_NUMBER, "In how many seconds it is worth asking again."),
     "WWW-Authenticate": Described(TEXT, "How to send a key."),
+    "RateLimit-Policy": Described(
+        TEXT, "What the key may ask of one process: kind, requests, seconds; on every reply to it."
+    ),
+    "RateLimit": Described(TEXT, "How many requests are left, and for how many seconds."),
+    "X-RateLimit-Limit": Described(_NUMBER, "The same: how many requests there are a minute."),
+    "X-RateLimit-Remaining": Described(_NUMBER, "The same: how many of them are left."),
+    "X-RateLimit-Reset": Described(_NUMBER, "The same: in how many seconds they are all there."),
 }
 
-# What every reply has.
-USUAL_HEADERS = ("X-Request-Id",)
+# What every reply has; those of rate limits wherever a key was sent.
+USUAL_HEADERS = (
+    "X-Request-Id",
+    "RateLimit-Policy",
+    "RateLimit",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+)
