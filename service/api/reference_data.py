@@ -79,7 +79,7 @@ async def read(request: Request, caller: Caller) -> Response:
     """GET /v1/reference-data/:id"""
     parameters.query(request, ())
     async with services(request).database.connection() as connection:
-        data = await _find(request, caller, connection)
+        data = await find(request, caller, connection)
     response = replies.reply(representation.reference_data(data))
     etag = conditions.content_tag(bytes(response.body))
     if conditions.is_known(request, etag):
@@ -92,13 +92,13 @@ async def list_rows(request: Request, caller: Caller) -> Response:
     """GET /v1/reference-data/:id/rows"""
     asked = pagination.read(request, ROWS_LISTING)
     async with snapshot(services(request).database) as connection:
-        data = await _find(request, caller, connection)
+        data = await find(request, caller, connection)
         wanted = parameters.whole_number(
             asked.filters, "version", data.current.version, MAX_VERSION
         )
         if asked.after is not None:
             wanted, _ = asked.after
-        version = await _find_version(caller, connection, data, wanted)
+        version = await find_version(caller, connection, data, wanted)
         source = Source(
             lambda after, count: reference.rows_page(
                 connection, version, asked.offset if after is None else after[1] + 1, count
@@ -115,9 +115,9 @@ async def read_row(request: Request, caller: Caller) -> Response:
     values = parameters.query(request, ("version",))
     row_id = ReferenceRowId(request.path_params["row_id"])
     async with services(request).database.connection() as connection:
-        data = await _find(request, caller, connection)
+        data = await find(request, caller, connection)
         wanted = parameters.whole_number(values, "version", data.current.version, MAX_VERSION)
-        version = await _find_version(caller, connection, data, wanted)
+        version = await find_version(caller, connection, data, wanted)
         row = None
         if "\0" not in row_id and len(row_id) <= CLIENT_ID_MAX_LENGTH:
             row = await reference.fetch_row(connection, version, row_id)
@@ -126,7 +126,8 @@ async def read_row(request: Request, caller: Caller) -> Response:
     return replies.reply(_write_row(row, version))
 
 
-async def _find(request: Request, caller: Caller, connection: Connection) -> ReferenceData:
+async def find(request: Request, caller: Caller, connection: Connection) -> ReferenceData:
+    """Return the reference data named in the path; raises NotFoundError."""
     identifier = ReferenceDataId(parameters.path_id(request, "reference_data_id", NOUN))
     data = await reference.fetch(connection, caller.workspace_id, identifier)
     if data is None:
@@ -134,9 +135,10 @@ async def _find(request: Request, caller: Caller, connection: Connection) -> Ref
     return data
 
 
-async def _find_version(
+async def find_version(
     caller: Caller, connection: Connection, data: ReferenceData, number: int
 ) -> ReferenceVersion:
+    """Return a version of the reference data; raises NotFoundError."""
     if number == data.current.version:
         return data.current
     version = await reference.fetch_version(connection, caller.workspace_id, data.id, number)

@@ -26,6 +26,7 @@ from service.api import (
     cors,
     documents,
     errors,
+    reference_changes,
     reference_data,
     reply_headers,
     results,
@@ -74,7 +75,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/v1/matching/reference-data", reference_data.create, Scope.WRITE),
     Endpoint("GET", REFERENCE_DATA, reference_data.list_all, Scope.READ),
     Endpoint("GET", ONE_REFERENCE_DATA, reference_data.read, Scope.READ),
+    Endpoint("DELETE", ONE_REFERENCE_DATA, reference_changes.delete, Scope.WRITE),
+    Endpoint("GET", f"{ONE_REFERENCE_DATA}/export", reference_changes.export, Scope.READ),
     Endpoint("GET", f"{ONE_REFERENCE_DATA}/rows", reference_data.list_rows, Scope.READ),
+    Endpoint("PUT", f"{ONE_REFERENCE_DATA}/rows", reference_changes.replace_rows, Scope.WRITE),
+    Endpoint("POST", f"{ONE_REFERENCE_DATA}/rows", reference_changes.append_rows, Scope.WRITE),
     # Ids that clients bring may have slashes.
     Endpoint(
         "GET", f"{ONE_REFERENCE_DATA}/rows/{{row_id:path}}", reference_data.read_row, Scope.READ

@@ -16,7 +16,7 @@ from service.domain.identifiers import (
 )
 from service.domain.reference import ReferenceDataStatus
 from service.domain.runs import TriggeredBy
-from service.store import configs, reference, runs
+from service.store import configs, reference, reference_versions, runs
 from service.store.database import Connection
 from service.store.runs import NewRun
 
@@ -69,7 +69,7 @@ async def resolve(
 
 async def _check_reference(connection: Connection, config: MatchingConfig) -> None:
     data = await reference.fetch(connection, config.workspace_id, config.reference_data_id)
-    if data is None:
+    if data is None or not await reference_versions.keep(connection, data.id):
         raise NotFoundError(
             f"The reference data `{config.reference_data_id}` of this config is deleted: make a "
             "config for the data you have."

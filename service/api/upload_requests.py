@@ -20,6 +20,7 @@ NDJSON_TYPE = "application/x-ndjson"
 MAX_NAME_LENGTH = 200
 _NDJSON_SUFFIXES: Final = (".ndjson", ".jsonl")
 _UNREAD_SUFFIXES: Final = (".xlsx", ".xls", ".parquet", ".zip", ".gz", ".json")
+_ROWS_PARTS: Final = ("id_column", "delimiter", "encoding")
 # What a client may write for a tab, which is hard to type.
 _DELIMITER_NAMES: Final = {"\\t": "\t", "tab": "\t"}
 _NO_DELIMITERS: Final = '"\r\n\0\ufeff'
@@ -48,13 +49,21 @@ def media_type(request: Request, *more: str) -> str:
 
 async def reference_form(request: Request, spool: Spool) -> FormOptions:
     """Read the form of an upload of reference data; its name may come from the file's."""
-    known = ("name", "id_column", "delimiter", "encoding")
-    form = await multipart.read(request, spool, known)
+    form = await multipart.read(request, spool, ("name", *_ROWS_PARTS))
     problems: list[Problem] = []
     name = form.fields.get("name", PurePath(form.filename).stem[:MAX_NAME_LENGTH])
     if not name.strip() or len(name) > MAX_NAME_LENGTH:
         message = f"`name` must have 1 to {MAX_NAME_LENGTH} characters."
         problems.append(Problem("invalid_value", message, "/name"))
+    return FormOptions(_read_rows_form(form, problems), name)
+
+
+async def rows_form(request: Request, spool: Spool) -> Instructions:
+    """Read the form of an upload of rows for reference data that is there."""
+    return _read_rows_form(await multipart.read(request, spool, _ROWS_PARTS), [])
+
+
+def _read_rows_form(form: Form, problems: list[Problem]) -> Instructions:
     _check_encoding(form, problems)
     instructions = Instructions(
         target=UploadTarget.REFERENCE_DATA,
@@ -64,7 +73,7 @@ async def reference_form(request: Request, spool: Spool) -> FormOptions:
     )
     if problems:
         raise invalid(tuple(problems))
-    return FormOptions(instructions, name)
+    return instructions
 
 
 async def document_form(request: Request, spool: Spool) -> Instructions:

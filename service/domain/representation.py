@@ -111,5 +111,5 @@ def reference_data(value: ReferenceData) -> dict[str, Json]:
         ],
         "created_at": timestamp(value.created_at),
         "updated_at": timestamp(value.updated_at),
-        "links": {"self": path, "rows": f"{path}/rows"},
+        "links": {"self": path, "rows": f"{path}/rows", "export": f"{path}/export"},
     }

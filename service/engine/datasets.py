@@ -14,7 +14,7 @@ from pathlib import Path
 from service.domain.identifiers import new_id
 from service.domain.reference import ReferenceVersion
 from service.engine import disk_space
-from service.store import reference
+from service.store import reference_files
 from service.store.database import Database
 
 # The most recently used files that are kept; the rest is written again when a run needs it.
@@ -71,7 +71,7 @@ class ReferenceFiles:
         unfinished = path.with_name(f"{new_id()}{UNFINISHED_SUFFIX}")
         try:
             async with self._database.connection() as connection:
-                await reference.export_version(connection, version, unfinished)
+                await reference_files.export_version(connection, version, unfinished)
             unfinished.replace(path)
         except OSError as error:
             if disk_space.is_used_up(error):

@@ -1,6 +1,7 @@
 """What does a process that carries out runs consist of, beside a database and its notices?
 
-pool of processes -> folders of saved rows and indexes -> worker        and back, in reverse order
+pool of processes -> folders of saved rows and indexes -> cleaning -> worker
+                                                               and back, in reverse order
 """
 
 import asyncio
@@ -9,7 +10,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.engine import chunks, datasets, executors, index_building, index_cache, worker
+from service.engine import (
+    chunks,
+    cleaning,
+    datasets,
+    executors,
+    index_building,
+    index_cache,
+    worker,
+)
 from service.engine.datasets import ReferenceFiles
 from service.engine.execute import Tools
 from service.engine.indexes import Indexes
@@ -46,5 +55,6 @@ async def running(
             executor=pool,
             indexes=Indexes(saved, ReferenceFiles(rows, database), pool),
         )
+        await stack.enter_async_context(cleaning.running(database, signals))
         owner = WorkerOptions.with_lease(options.lease_seconds)
         yield await stack.enter_async_context(worker.running(tools, owner, stopping))

@@ -16,7 +16,7 @@ import structlog
 from service.domain.configs import TargetType
 from service.domain.documents import RunDocument
 from service.domain.errors import MatchingFailedError
-from service.domain.reference import ReferenceDataStatus
+from service.domain.reference import ReferenceData, ReferenceDataStatus
 from service.domain.runs import MAX_ATTEMPTS_WITHOUT_PROGRESS, Phase, Run, RunStatus
 from service.engine.chunks import ChunkJob, ChunkOutcome, IndexMissing, match_chunk
 from service.engine.executors import Executor
@@ -24,7 +24,7 @@ from service.engine.forewarnings import foresee
 from service.engine.indexes import Indexes
 from service.engine.progress import COMMIT_INTERVAL_SECONDS, Progress
 from service.engine.signals import Signals
-from service.store import configs, reference, run_documents, run_lifecycle
+from service.store import configs, reference, reference_versions, run_documents, run_lifecycle
 from service.store.database import Connection, Database
 from service.store.leases import Claim
 from service.store.run_documents import DocumentFilter
@@ -95,7 +95,7 @@ async def _begin(database: Database, claim: Claim) -> _Begun:
         config = await configs.fetch(connection, run.workspace_id, run.matching_config_id)
         if config is None:
             raise MatchingFailedError("The matching config was deleted before the run started.")
-        data = await reference.fetch(connection, run.workspace_id, run.reference_data_id)
+        data = await _current_reference(connection, run)
         if data is None or data.status is not ReferenceDataStatus.READY:
             raise MatchingFailedError(
                 "The reference data was deleted before the run started: upload it again and make "
@@ -109,6 +109,14 @@ async def _begin(database: Database, claim: Claim) -> _Begun:
         warnings = await foresee(connection, run, config.rules, documents)
         started = await run_lifecycle.start(connection, claim.lease, inputs, documents, warnings)
         return _Begun(started, inputs)
+
+
+async def _current_reference(connection: Connection, run: Run) -> ReferenceData | None:
+    """Return the reference data with a current version that nobody gives up meanwhile."""
+    while True:
+        data = await reference.fetch(connection, run.workspace_id, run.reference_data_id)
+        if data is None or await reference_versions.keep_version(connection, data.current):
+            return data
 
 
 async def _frozen_inputs(connection: Connection, run: Run) -> FrozenInputs:

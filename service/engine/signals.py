@@ -27,6 +27,8 @@ SLOW_POLL_SECONDS = 2.0
 QUEUE = "queue"
 # A lease may have ended, since a run was cancelled.
 LEASES = "leases"
+# Rows, or what belongs to a run, may have been abandoned.
+CLEANING = "cleaning"
 
 
 def run_topic(run_id: RunId) -> str:

@@ -31,12 +31,13 @@ class UploadParser:
     def _reference_data(self) -> Iterator[bytes]:
         upload = ReferenceUpload(self._file, self._instructions)
         start = f"{self._instructions.reference_data_id}\t{self._instructions.generation}\t"
+        behind = self._instructions.first_position
         for block in upload.blocks():
             # Rows count from 1, positions from 0.
             rows = zip(block.ids, block.rows, strict=True)
             lines = [
                 f"{start}{position}\t{encode_text(row_id)}\t{encode_array(row)}\n"
-                for position, (row_id, row) in enumerate(rows, block.first - 1)
+                for position, (row_id, row) in enumerate(rows, behind + block.first - 1)
             ]
             yield "".join(lines).encode()
         self.outcome = upload.outcome

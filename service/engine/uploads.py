@@ -1,22 +1,30 @@
 """How does an upload get into the database: all of it, or nothing?"""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from service.domain.errors import Problem
+from service.domain.errors import InvalidInputError, Problem
 from service.domain.identifiers import ReferenceDataId, WorkspaceId, new_id
-from service.domain.reference import ReferenceData, SourceType
+from service.domain.reference import (
+    Column,
+    ReferenceData,
+    ReferenceDataStatus,
+    ReferenceVersion,
+    SourceType,
+)
 from service.engine import spool, upload_readers
 from service.engine.spool import Spool
 from service.engine.upload_readers import UploadReader
 from service.ingest.instructions import Instructions, Outcome, UploadFormat
 from service.ingest.limits import MAX_PROBLEMS
-from service.store import documents, reference
-from service.store.database import Database
+from service.store import documents, reference, reference_versions
+from service.store.database import Connection, Database
 from service.store.documents import Repeat, Upserted
+from service.store.reference import Import
+from service.store.reference_versions import Change
 
 # Each reads with a process and writes with a connection of its own; further large uploads wait
 # in their files.
@@ -54,23 +62,54 @@ class Uploads:
         Raises InvalidInputError that names rows and columns; nothing is left behind then.
         """
         identifier = ReferenceDataId(new_id())
-        instructions = replace(instructions, reference_data_id=str(identifier))
-        source_type = _SOURCE_TYPES[instructions.format]
+        asked = replace(instructions, reference_data_id=str(identifier))
+        source_type = _SOURCE_TYPES[asked.format]
         try:
-            async with (
-                self._reader(upload, instructions) as reader,
-                self._database.transaction() as connection,
-            ):
+            async with self._turn(upload), self._database.transaction() as connection:
                 await reference.begin(connection, workspace_id, identifier, source_type)
-                async with aclosing(reader.blocks()) as blocks:
-                    row_count = await reference.copy_rows(connection, blocks)
-                outcome = _checked(reader, row_count)
-                imported = reference.Import(
-                    name=name or outcome.name or "", columns=outcome.columns, row_count=row_count
-                )
+                outcome = await _copy_rows(connection, upload, asked)
+                imported = replace(_imported(outcome), name=name or outcome.name or "")
                 return await reference.finish(connection, workspace_id, identifier, imported)
-        except reference.RepeatedRowIdError as error:
-            await self._explain_repeat(upload, instructions, error.line)
+        except InvalidInputError as error:
+            if name is not None:
+                failed = _never_made(workspace_id, identifier, name, source_type, str(error))
+                async with self._database.transaction() as connection:
+                    await reference_versions.tell_failure(connection, failed)
+            raise
+
+    async def change_reference_data(
+        self,
+        workspace_id: WorkspaceId,
+        reference_data_id: ReferenceDataId,
+        upload: Spool,
+        instructions: Instructions,
+        *,
+        is_append: bool,
+    ) -> ReferenceData | None:
+        """Make another version of reference data: with the rows of an upload, or with them added.
+
+        None when there is no such reference data. Raises InvalidInputError that names rows and
+        columns, and ConflictError while another change goes on; the rows stay as they were then.
+        """
+        try:
+            async with self._turn(upload), self._database.transaction() as connection:
+                change = await reference_versions.begin(
+                    connection, workspace_id, reference_data_id, is_append=is_append
+                )
+                if change is None:
+                    return None
+                asked = _go_on_from(change, instructions, is_append=is_append)
+                imported = _imported(await _copy_rows(connection, upload, asked))
+                if is_append:
+                    imported = replace(imported, columns=_joined(change, imported))
+                else:
+                    imported = replace(imported, source_type=_SOURCE_TYPES[asked.format])
+                return await reference_versions.finish(connection, change, imported)
+        except InvalidInputError as error:
+            async with self._database.transaction() as connection:
+                await reference_versions.note_failure(
+                    connection, workspace_id, reference_data_id, str(error)
+                )
             raise
 
     async def upsert_documents(
@@ -80,36 +119,40 @@ class Uploads:
 
         Raises InvalidInputError that names rows and columns; nothing has changed then.
         """
-        async with (
-            self._reader(upload, instructions) as reader,
-            self._database.transaction() as connection,
-        ):
-            async with aclosing(reader.blocks()) as blocks:
+        async with self._turn(upload), self._database.transaction() as connection:
+            async with (
+                upload_readers.started(upload, instructions) as reader,
+                aclosing(reader.blocks()) as blocks,
+            ):
                 count = await documents.stage(connection, blocks)
-            _checked(reader, count)
+                _checked(reader, count)
             _refuse_repeats(await documents.find_repeats(connection), instructions)
             return await documents.upsert_staged(connection, workspace_id)
 
-    @asynccontextmanager
-    async def _reader(
-        self, upload: Spool, instructions: Instructions
-    ) -> AsyncIterator[UploadReader]:
+    def _turn(self, upload: Spool) -> AbstractAsyncContextManager[None]:
         # A small upload never waits behind large ones.
-        small = upload_readers.is_read_here(upload)
-        turn: AbstractAsyncContextManager[None] = nullcontext() if small else self._free_readers
-        async with turn, upload_readers.started(upload, instructions) as reader:
-            yield reader
-
-    async def _explain_repeat(self, upload: Spool, instructions: Instructions, row: int) -> None:
-        """Raise InvalidInputError that names all rows with the id of this one."""
-        asked = replace(instructions, repeats_of=row)
-        async with self._reader(upload, asked) as reader:
-            await _exhaust(reader.blocks())
+        return nullcontext() if upload_readers.is_read_here(upload) else self._free_readers
 
 
-async def _exhaust(blocks: AsyncGenerator[bytes, None]) -> None:
-    async for _ in blocks:
-        pass
+async def _copy_rows(connection: Connection, upload: Spool, instructions: Instructions) -> Outcome:
+    try:
+        async with (
+            upload_readers.started(upload, instructions) as reader,
+            aclosing(reader.blocks()) as blocks,
+        ):
+            copied = await reference.copy_rows(connection, blocks)
+            return _checked(reader, copied)
+    except reference.RepeatedRowIdError as error:
+        await _explain_repeat(upload, instructions, error.line)
+        raise
+
+
+async def _explain_repeat(upload: Spool, instructions: Instructions, row: int) -> None:
+    """Raise InvalidInputError that names all rows with the id of this one."""
+    asked = replace(instructions, repeats_of=row)
+    async with upload_readers.started(upload, asked) as reader:
+        async for _ in reader.blocks():
+            pass
 
 
 def _checked(reader: UploadReader, copied: int) -> Outcome:
@@ -117,6 +160,50 @@ def _checked(reader: UploadReader, copied: int) -> Outcome:
     if outcome.row_count != copied:
         raise RuntimeError(f"{outcome.row_count} rows were read, but {copied} were copied.")
     return outcome
+
+
+def _imported(outcome: Outcome) -> Import:
+    return Import(columns=outcome.columns, row_count=outcome.row_count, id_column=outcome.id_column)
+
+
+def _go_on_from(change: Change, instructions: Instructions, *, is_append: bool) -> Instructions:
+    """Ask for rows that go on from what is there; ids come from the same column unless said."""
+    current = change.before.current
+    return replace(
+        instructions,
+        reference_data_id=str(change.before.id),
+        generation=change.generation,
+        first_position=change.first_position,
+        columns=tuple(column.name for column in current.columns) if is_append else None,
+        id_column=instructions.id_column or current.id_column,
+        needs_name=False,
+    )
+
+
+def _joined(change: Change, imported: Import) -> tuple[Column, ...]:
+    pairs = zip(change.before.current.columns, imported.columns, strict=True)
+    return tuple(column.joined(more) for column, more in pairs)
+
+
+def _never_made(
+    workspace_id: WorkspaceId,
+    identifier: ReferenceDataId,
+    name: str,
+    source_type: SourceType,
+    error: str,
+) -> ReferenceData:
+    now = datetime.now(UTC)
+    return ReferenceData(
+        id=identifier,
+        workspace_id=workspace_id,
+        name=name,
+        source_type=source_type,
+        status=ReferenceDataStatus.FAILED,
+        error=error,
+        current=ReferenceVersion(identifier, reference.FIRST_VERSION, 1, 0, ()),
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _refuse_repeats(repeats: list[Repeat], instructions: Instructions) -> None:

@@ -71,6 +71,10 @@ class ColumnTypes:
             for kinds, seen in zip(self._open, self._has_values, strict=True)
         )
 
+    def has_values(self, columns: int) -> tuple[bool, ...]:
+        """Tell which of the first `columns` columns have any value."""
+        return (*self._has_values, *[False] * columns)[:columns]
+
 
 def _is_date(value: str) -> bool:
     """Tell whether an ISO form is in the calendar; other forms have no agreed order to check."""

@@ -30,6 +30,8 @@ class Instructions:
 
     `delimiter` and `filename_column` are for CSV alone; `collection` is where documents go that
     name none; `reference_data_id` and `generation` are written into every row of reference data.
+    Rows are put behind the `first_position` ones that are there; with `columns`, only these are
+    taken, and written in this order. `needs_name` asks a JSON body for one.
     `repeats_of` asks for nothing but the rows that have the id of the row with that number.
     """
 
@@ -41,6 +43,9 @@ class Instructions:
     delimiter: str | None = None
     reference_data_id: str = ""
     generation: int = 1
+    first_position: int = 0
+    columns: tuple[str, ...] | None = None
+    needs_name: bool = True
     repeats_of: int | None = None
 
     def to_json(self) -> str:
@@ -53,6 +58,8 @@ class Instructions:
         values = json.loads(text)
         values["target"] = UploadTarget(values["target"])
         values["format"] = UploadFormat(values["format"])
+        if values["columns"] is not None:
+            values["columns"] = tuple(values["columns"])
         return cls(**values)
 
 
@@ -60,12 +67,13 @@ class Instructions:
 class Outcome:
     """What was found in an upload; with problems, nothing of it counts.
 
-    `name` is the one that a JSON body brought with it.
+    `name` is the one that a JSON body brought with it, `id_column` where the row ids came from.
     """
 
     row_count: int = 0
     columns: tuple[Column, ...] = ()
     name: str | None = None
+    id_column: str | None = None
     problems: tuple[Problem, ...] = ()
 
     def to_json(self) -> str:
@@ -79,7 +87,10 @@ class Outcome:
         columns = values.pop("columns")
         problems = values.pop("problems")
         return cls(
-            columns=tuple(Column(each["name"], ColumnType(each["type"])) for each in columns),
+            columns=tuple(
+                Column(each["name"], ColumnType(each["type"]), each["has_values"])
+                for each in columns
+            ),
             problems=tuple(Problem(**each) for each in problems),
             **values,
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from service.ingest.instructions import Instructions
 from service.ingest.json_values import (
     BYTE_ORDER_MARK,
     BadJsonError,
@@ -15,6 +16,7 @@ from service.ingest.limits import MAX_JSON_DOCUMENTS, MAX_NAME_CHARACTERS
 from service.ingest.problems import Problems, escape_pointer
 
 _REFERENCE_KEYS = ("name", "data", "id_column")
+_ROWS_KEYS = ("data", "id_column")
 _DOCUMENT_KEYS = ("documents",)
 
 
@@ -27,15 +29,21 @@ class ReferenceBody:
     id_column: str | None
 
 
-def reference_data(file: BinaryIO, problems: Problems) -> ReferenceBody:
-    """Read `{name, data, id_column?}`; raises UnreadableError when it is anything else."""
-    body = _read(file, _REFERENCE_KEYS, problems)
+def reference_data(file: BinaryIO, instructions: Instructions, problems: Problems) -> ReferenceBody:
+    """Read `{name, data, id_column?}`, without `name` where none is needed.
+
+    Raises UnreadableError when it is anything else.
+    """
+    keys = _REFERENCE_KEYS if instructions.needs_name else _ROWS_KEYS
+    body = _read(file, keys, problems)
     name = _text(body, "name", problems)
     if name is not None:
         check_name(name, problems)
-    elif "name" not in body:
+    elif "name" not in body and instructions.needs_name:
         problems.add("missing", "A `name` is needed.", pointer="/name")
-    id_column = _text(body, "id_column", problems)
+    id_column = instructions.id_column
+    if "id_column" in body:
+        id_column = _text(body, "id_column", problems)
     rows = _list(body, "data", problems)
     return ReferenceBody(rows, name, id_column)
 

@@ -27,14 +27,18 @@ def locate(columns: Sequence[str], name: str | None, option: str, problems: Prob
     raise problems.stop("unknown_column", message, pointer=f"/{option}")
 
 
-def read(block: TableBlock, place: int | None, name: str, problems: Problems) -> list[str]:
-    """Return the id of each row: its value in the column at `place`, else `row_<n>`.
+def count_up(block: TableBlock, behind: int) -> list[str]:
+    """Return `row_<n>` for each row, counted from 1 behind so many rows that came before."""
+    first = behind + block.first
+    return [f"row_{number}" for number in range(first, first + len(block.rows))]
+
+
+def read(block: TableBlock, place: int, name: str, problems: Problems) -> list[str]:
+    """Return the id of each row: its value in the column at `place`.
 
     Empty and overlong ids are noted.
     """
     numbers = range(block.first, block.first + len(block.rows))
-    if place is None:
-        return [f"row_{number}" for number in numbers]
     ids = [row[place] or "" if place < len(row) else "" for row in block.rows]
     if not all(ids) or max(map(len, ids)) > CLIENT_ID_MAX_LENGTH:
         for number, row_id in zip(numbers, ids, strict=True):

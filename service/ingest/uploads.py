@@ -1,9 +1,10 @@
 """How is an upload read, whatever it is written in, as the rows it is to become?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, assert_never
 
+from service.domain.names import nearest
 from service.domain.reference import Column
 from service.ingest import document_rows, json_body, json_values, row_ids
 from service.ingest.column_types import ColumnTypes
@@ -31,6 +32,7 @@ class ReferenceUpload:
         """Read `file` from where it stands."""
         self.outcome = Outcome()
         self.id_column = instructions.id_column
+        self._arranged = instructions.columns
         self._file = file
         self._instructions = instructions
         self._name: str | None = None
@@ -41,13 +43,13 @@ class ReferenceUpload:
     def blocks(self) -> Iterator[ReferenceBlock]:
         """Yield the rows in order; nothing more once there is a problem."""
         count = 0
-        columns: list[str] = []
+        columns: Sequence[str] = ()
         try:
             table = self._table()
             for block in self._read(table):
                 count += len(block.rows)
                 yield block
-            columns = table.columns
+            columns = table.columns if self._arranged is None else self._arranged
             if not count and not self._problems:
                 self._problems.add("no_rows", "There are no rows: reference data needs one.")
         except UnreadableError:
@@ -55,18 +57,25 @@ class ReferenceUpload:
         types = self._types.result(len(columns))
         self.outcome = Outcome(
             row_count=count,
-            columns=tuple(map(Column, columns, types)),
+            columns=tuple(map(Column, columns, types, self._types.has_values(len(columns)))),
             name=self._name,
+            id_column=self.id_column,
             problems=tuple(self._problems.found),
         )
 
     def _read(self, table: TableReader) -> Iterator[ReferenceBlock]:
         for block in table.blocks():
             place = row_ids.locate(table.columns, self.id_column, "id_column", self._problems)
-            ids = row_ids.read(block, place, self.id_column or "", self._problems)
+            if place is None:
+                ids = row_ids.count_up(block, self._instructions.first_position)
+            else:
+                ids = row_ids.read(block, place, self.id_column or "", self._problems)
+            rows = block.rows
+            if self._arranged is not None:
+                rows = arrange(rows, table.columns, self._arranged, self._problems)
             if not self._problems:
-                self._types.feed(block.rows)
-                yield ReferenceBlock(block.first, ids, block.rows)
+                self._types.feed(rows)
+                yield ReferenceBlock(block.first, ids, rows)
 
     def _table(self) -> TableReader:
         match self._instructions.format:
@@ -77,11 +86,35 @@ class ReferenceUpload:
                 rows = rows_of_lines(lines, json_values.decode_texts, self._problems)
                 return JsonTable(rows, self._problems)
             case UploadFormat.JSON:
-                body = json_body.reference_data(self._file, self._problems)
+                body = json_body.reference_data(self._file, self._instructions, self._problems)
                 self._name, self.id_column = body.name, body.id_column
                 return JsonTable(rows_of_list(body.rows), self._problems)
             case _ as never:
                 assert_never(never)
+
+
+def arrange(
+    rows: list[Cells], names: Sequence[str], columns: Sequence[str], problems: Problems
+) -> list[Cells]:
+    """Put the values of rows into the order of `columns`; notes names that are not among them."""
+    if list(names) == list(columns):
+        return rows
+    unknown = [name for name in names if name not in columns]
+    for name in unknown:
+        near = nearest(name, columns)
+        question = f" Did you mean {near!r}?" if near is not None else ""
+        message = (
+            f"The reference data has no column {name!r}.{question} Rows with other columns "
+            "replace the ones that are there; they cannot be added to them."
+        )
+        problems.add("unknown_column", message, column=name)
+    if unknown:
+        raise UnreadableError
+    places = [names.index(column) if column in names else None for column in columns]
+    return [
+        [None if place is None or place >= len(row) else row[place] for place in places]
+        for row in rows
+    ]
 
 
 class DocumentUpload:
@@ -142,6 +175,9 @@ def find_repeats(file: BinaryIO, instructions: Instructions, number: int) -> Out
                     continue
                 message = f"Row {row_number} has the id {row_id!r} that row {first} has too."
                 problems.add("repeated_id", message, row=row_number, column=upload.id_column)
+        if first is not None and not problems:
+            message = f"Row {first} has the id {row_id!r} that a row has which is there already."
+            problems.add("repeated_id", message, row=first, column=upload.id_column)
     except UnreadableError:
         pass
     return Outcome(problems=tuple(problems.found))

@@ -1,6 +1,6 @@
 """Which values do the rows in a file have? Columns are numbered while the rows are read.
 
-A line per row: `["row id", ["value", null, …]]`, as `store.reference.export_version` writes it.
+A line per row: `["row id", ["value", null, …]]`, as `store.reference_files` writes it.
 """
 
 import ctypes

@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 import asyncpg
@@ -48,11 +47,16 @@ class RepeatedRowIdError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """What is known of reference data once all its rows are in."""
+    """What is known of rows once all of them are in; `name` and `source_type` where they are new.
 
-    name: str
+    `id_column` is where the row ids were read from, None where they are made from positions.
+    """
+
+    name: str = ""
+    source_type: SourceType | None = None
     columns: tuple[Column, ...]
     row_count: int
+    id_column: str | None = None
 
 
 _BEGIN = """
@@ -92,8 +96,9 @@ async def copy_rows(connection: Connection, blocks: AsyncIterator[bytes]) -> int
 
 
 _INSERT_VERSION = """
-INSERT INTO reference_versions (reference_data_id, version, generation, row_count, columns)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO reference_versions
+    (reference_data_id, version, generation, row_count, columns, id_column)
+VALUES ($1, $2, $3, $4, $5, $6)
 """
 _FINISH = """
 UPDATE reference_data SET name = $3, status = 'ready', updated_at = now()
@@ -116,7 +121,8 @@ async def finish(
         FIRST_VERSION,
         FIRST_GENERATION,
         imported.row_count,
-        json.dumps([{"name": each.name, "type": each.type} for each in imported.columns]),
+        columns_to_json(imported.columns),
+        imported.id_column,
     )
     value = await fetch(connection, workspace_id, reference_data_id)
     if value is None:
@@ -127,7 +133,7 @@ async def finish(
 
 
 _FETCH = """
-SELECT d.*, v.version, v.generation, v.row_count, v.columns
+SELECT d.*, v.version, v.generation, v.row_count, v.columns, v.id_column
 FROM reference_data d
 JOIN reference_versions v ON v.reference_data_id = d.id AND v.version = d.current_version
 WHERE d.id = $1 AND d.workspace_id = $2
@@ -143,7 +149,7 @@ async def fetch(
 
 
 _LIST_PAGE = """
-SELECT d.*, v.version, v.generation, v.row_count, v.columns
+SELECT d.*, v.version, v.generation, v.row_count, v.columns, v.id_column
 FROM reference_data d
 JOIN reference_versions v ON v.reference_data_id = d.id AND v.version = d.current_version
 WHERE d.workspace_id = $1 AND d.id < $2
@@ -221,39 +227,6 @@ async def fetch_row(
     return None if record is None else _row(record, version)
 
 
-# A row may be stored shorter than the columns: values missing at its end are not kept.
-_EXPORT = """
-SELECT json_build_array(row_id, CASE
-    WHEN cardinality(row_values) < $4
-    THEN row_values || array_fill(NULL::text, ARRAY[$4 - cardinality(row_values)])
-    ELSE row_values END)::text
-FROM reference_rows
-WHERE reference_data_id = $1 AND generation = $2 AND position < $3
-ORDER BY position
-"""
-
-
-async def export_version(connection: Connection, version: ReferenceVersion, output: Path) -> None:
-    """Write the rows of the version to `output`, in order of position.
-
-    A line per row: `["row id", ["value", null, …]]`, with a value for each column.
-    """
-    # Quote and delimiter never stand in JSON text unescaped, nor do line ends: each value is
-    # written as it is, and Python touches no row.
-    await connection.copy_from_query(
-        _EXPORT,
-        version.reference_data_id,
-        version.generation,
-        version.row_count,
-        len(version.columns),
-        output=output,
-        format="csv",
-        quote="\x01",
-        delimiter="\x02",
-        timeout=COPY_TIMEOUT_SECONDS,
-    )
-
-
 def _reference_data(record: Record) -> ReferenceData:
     return ReferenceData(
         id=ReferenceDataId(record["id"]),
@@ -279,9 +252,16 @@ def _version_of(reference_data_id: ReferenceDataId, record: Record) -> Reference
         generation=record["generation"],
         row_count=record["row_count"],
         columns=tuple(
-            Column(each["name"], ColumnType(each["type"])) for each in json.loads(record["columns"])
+            Column(each["name"], ColumnType(each["type"]), each.get("has_values", True))
+            for each in json.loads(record["columns"])
         ),
+        id_column=record["id_column"],
     )
+
+
+def columns_to_json(columns: Sequence[Column]) -> str:
+    """Write columns as they are stored."""
+    return json.dumps([asdict(column) for column in columns])
 
 
 def _row(record: Record, version: ReferenceVersion) -> ReferenceRow:

@@ -9,7 +9,7 @@ import pytest
 from service.domain.identifiers import ReferenceRowId, WorkspaceId, new_id
 from service.domain.reference import Column, ColumnType, ReferenceDataStatus, SourceType
 from service.ingest.instructions import UploadFormat
-from service.store import reference
+from service.store import reference, reference_files
 from tests.integration.upload_files import Desk, open_desk, write_csv
 
 NASTY = [
@@ -60,7 +60,7 @@ async def test_columns_come_with_the_type_of_all_their_values(desk: Desk) -> Non
         Column("price", ColumnType.NUMBER),
         Column("day", ColumnType.DATE),
         Column("flag", ColumnType.BOOLEAN),
-        Column("empty", ColumnType.STRING),
+        Column("empty", ColumnType.STRING, has_values=False),
     )
 
 
@@ -87,7 +87,7 @@ async def test_exported_lines_are_json_with_a_value_per_column(
     data = await desk.reference_data(content, UploadFormat.NDJSON, id_column="id")
 
     async with desk.database.connection() as connection:
-        await reference.export_version(connection, data.current, tmp_path / "rows")
+        await reference_files.export_version(connection, data.current, tmp_path / "rows")
 
     lines = (tmp_path / "rows").read_bytes().split(b"\n")
     assert lines.pop() == b""

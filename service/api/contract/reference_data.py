@@ -7,14 +7,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from service.api import reference_data
-from service.api.contract.models import ClientId, Count, Page, example
+from service.api import reference_changes, reference_data
+from service.api.contract.models import ClientId, Count, Deleted, Page, example
 from service.api.contract.operation import (
     BINARY,
     JSON,
+    TEXT,
     Body,
     Operation,
     Query,
+    Reply,
     json_reply,
     list_query,
     whole_number,
@@ -29,6 +31,11 @@ _PATH = f"/v1/reference-data/{_ID}"
 
 Scalar = str | bool | int | float | None
 File = Annotated[bytes, WithJsonSchema(dict(BINARY))]
+
+
+FILES = "CSV or NDJSON in UTF-8, by the file's name and type."
+DELIMITER = "Of CSV: one character or `tab`; otherwise a comma."
+ENCODING = "UTF-8."
 
 
 class NewReferenceData(BaseModel):
@@ -66,13 +73,42 @@ class ReferenceDataForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    file: File = Field(description="CSV or NDJSON in UTF-8, by the file's name and type.")
+    file: File = Field(description=FILES)
     name: str = Field(default="", description="Otherwise the file's name.", max_length=200)
     id_column: str = Field(default="", description="The column whose values are the rows' ids.")
-    delimiter: str = Field(
-        default="", description="Of CSV: one character or `tab`; otherwise it is found out."
+    delimiter: str = Field(default="", description=DELIMITER)
+    encoding: str = Field(default="", description=ENCODING)
+
+
+class NewRows(BaseModel):
+    """Rows for reference data that is there, up to 8 MB of them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"data": [{"po_number": "PO-7003", "name": "Cobalt Freight", "total": 75}]}
+            ]
+        },
     )
-    encoding: str = Field(default="utf-8", description="UTF-8.")
+
+    data: list[dict[str, Scalar]]
+    id_column: str | None = Field(
+        default=None,
+        description="The column whose values are the rows' ids; the same as before unless given, "
+        "null for ids by position.",
+    )
+
+
+class RowsForm(BaseModel):
+    """Rows as a file, which may be far larger than JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: File = Field(description=FILES)
+    id_column: str = Field(default="", description="The same as before unless given.")
+    delimiter: str = Field(default="", description=DELIMITER)
+    encoding: str = Field(default="", description=ENCODING)
 
 
 class ReferenceDataColumn(BaseModel):
@@ -87,6 +123,7 @@ class ReferenceDataLinks(BaseModel):
 
     self: str
     rows: str
+    export: str
 
 
 class ReferenceData(BaseModel):
@@ -108,7 +145,7 @@ class ReferenceData(BaseModel):
             ],
             "created_at": "2026-03-02T09:15:00.000Z",
             "updated_at": "2026-03-02T09:15:01.250Z",
-            "links": {"self": _PATH, "rows": f"{_PATH}/rows"},
+            "links": {"self": _PATH, "rows": f"{_PATH}/rows", "export": f"{_PATH}/export"},
         }
     )
 
@@ -153,6 +190,7 @@ _VERSION = Query(
     "The version whose rows to show; otherwise the current one.",
 )
 _UPLOAD: Mapping[str, Any] = {JSON: NewReferenceData, MULTIPART_TYPE: ReferenceDataForm}
+_ROWS: Mapping[str, Any] = {JSON: NewRows, MULTIPART_TYPE: RowsForm}
 
 OPERATIONS: Mapping[Handler, Operation] = {
     reference_data.create: Operation(
@@ -195,5 +233,43 @@ OPERATIONS: Mapping[Handler, Operation] = {
         summary="Show a row",
         query=(_VERSION,),
         replies={200: json_reply("The row.", ReferenceRow)},
+    ),
+    reference_changes.replace_rows: Operation(
+        id="replace_reference_rows",
+        tag=TAG,
+        summary="Replace the rows",
+        description="Makes a new version with these rows and their columns. Runs under way keep "
+        "theirs. What is wrong is told by row and column, and the rows stay as they are.",
+        body=Body(_ROWS),
+        replies={200: json_reply("The reference data as it is now.", ReferenceData)},
+        errors=("conflict",),
+    ),
+    reference_changes.append_rows: Operation(
+        id="append_reference_rows",
+        tag=TAG,
+        summary="Add rows",
+        description="Makes a new version that goes on with these rows. They may lack columns, "
+        "but not bring new ones, and no id that is there.",
+        body=Body(_ROWS),
+        replies={200: json_reply("The reference data as it is now.", ReferenceData)},
+        errors=("conflict",),
+    ),
+    reference_changes.export: Operation(
+        id="export_reference_data",
+        tag=TAG,
+        summary="Export the rows",
+        description="As CSV, with the values as they came. It streams; one that cannot go on is "
+        "cut off, without the end that HTTP asks for.",
+        query=(_VERSION,),
+        replies={200: Reply("The file.", {"text/csv": TEXT}, ("Content-Disposition",))},
+    ),
+    reference_changes.delete: Operation(
+        id="delete_reference_data",
+        tag=TAG,
+        summary="Delete reference data",
+        description="Not while a run uses it. Configs and past runs stay; the next run of such a "
+        "config answers 404.",
+        replies={200: json_reply("It is gone.", Deleted)},
+        errors=("conflict",),
     ),
 }

@@ -44,6 +44,7 @@ REPLY_HEADERS: Mapping[str, Described] = {
     ),
     "ETag": Described(TEXT, "The state of what is shown, for `If-None-Match` and `If-Match`."),
     "Link": Described(TEXT, 'The next page, as `<…>; rel="next"`; absent on the last one.'),
+    "Content-Disposition": Described(TEXT, "Under which name to keep the file."),
     "Location": Described(TEXT, "Where the resource is."),
     "Retry-After": Described(_NUMBER, "In how many seconds it is worth asking again."),
     "WWW-Authenticate": Described(TEXT, "How to send a key."),

@@ -1,0 +1,52 @@
+"""Who removes the rows that nothing refers to any more? A task that works in small batches."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from service.domain.errors import UnavailableError
+from service.engine.signals import CLEANING, Signals
+from service.store import abandoned
+from service.store.database import Database
+
+log = structlog.get_logger()
+
+# Old versions also become unused without a notice.
+INTERVAL_SECONDS = 60.0
+# Between two batches: others come first.
+PAUSE_SECONDS = 0.02
+
+_STEPS = (abandoned.find_unused_versions, abandoned.remove_rows, abandoned.remove_of_run)
+
+
+async def clean(database: Database) -> None:
+    """Remove all that is abandoned now; several processes may do so at once."""
+    for step in _STEPS:
+        is_left = True
+        while is_left:
+            async with database.transaction() as connection:
+                is_left = await step(connection)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _keep_clean(database: Database, signals: Signals) -> None:
+    with signals.subscribe(CLEANING) as wake:
+        while True:
+            try:
+                await clean(database)
+            except UnavailableError as error:
+                log.warning("database_away", action="clean", reason=str(error))
+            await wake.wait(INTERVAL_SECONDS)
+
+
+@asynccontextmanager
+async def running(database: Database, signals: Signals) -> AsyncIterator[None]:
+    """Keep the database clean as long as the block lasts."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_keep_clean(database, signals))
+        try:
+            yield
+        finally:
+            task.cancel()
