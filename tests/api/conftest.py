@@ -22,6 +22,7 @@ from service.engine import hub, signals
 from service.engine.uploads import Uploads
 from service.store import api_keys, workspaces
 from service.store.database import Connection, Database
+from tests.api import conformance
 
 CONFIGS = "/v1/matching/configs"
 FUZZY = {"source": "vendor", "target": "name", "strategy": "fuzzy", "weight": 1}
@@ -80,7 +81,11 @@ async def running_api(
         async with database.connection() as connection:
             workspace_id = await workspaces.ensure_default(connection)
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-        client = httpx2.AsyncClient(transport=transport, base_url="http://test")
+        client = httpx2.AsyncClient(
+            transport=transport,
+            base_url="http://test",
+            event_hooks={"response": [conformance.check]},
+        )
         async with client:
             api = Api(app, database, workspace_id, client)
             client.headers.update(await api.key())

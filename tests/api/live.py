@@ -21,6 +21,7 @@ from service.engine.uploads import Uploads
 from service.engine.worker import WorkerOptions
 from service.store import api_keys
 from service.store.database import Database
+from tests.api import conformance
 from tests.seeding import Engine, World, make_world, running_engine
 
 Job = TypeVar("Job")
@@ -161,7 +162,12 @@ async def running(
         headers = await key_header(database, world.workspace_id)
         async with (
             served(app) as url,
-            httpx2.AsyncClient(base_url=url, headers=headers, limits=_no_limits()) as client,
+            httpx2.AsyncClient(
+                base_url=url,
+                headers=headers,
+                limits=_no_limits(),
+                event_hooks={"response": [conformance.check]},
+            ) as client,
         ):
             try:
                 yield Live(world, engine, executor, client)

@@ -246,7 +246,9 @@ async def test_a_page_of_large_results_ends_early(live: Live) -> None:
     run = await live.completed()
     async with live.world.database.connection() as connection:
         await connection.execute(
-            "UPDATE results SET evidence = json_build_object('x', repeat('x', $1))",
+            "UPDATE results SET evidence = json_build_object('x', json_build_object("
+            "'strategy', 'exact', 'score', 0, 'weight', 1, 'document_value', repeat('x', $1), "
+            "'reference_value', null))",
             pages.PAGE_BYTES // 5,
         )
     for sort in ("confidence", "document"):
