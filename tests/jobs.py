@@ -10,7 +10,7 @@ from pathlib import Path
 from service.domain.configs import FuzzyMapping, MatchingRules
 from service.domain.identifiers import ReferenceRowId
 from service.engine import chunks, index_cache
-from service.engine.chunks import ChunkJob, IndexMissing
+from service.engine.chunks import ChunkJob, ChunkOutcome, IndexMissing, match_chunk
 from service.engine.index_building import IndexJob, IndexOutcome, make_index
 from service.matching.index import ReferenceIndex, build
 
@@ -113,6 +113,41 @@ def make_no_index(_job: IndexJob) -> IndexOutcome:
 def find_no_index(_job: ChunkJob) -> IndexMissing:
     """Say that there is no index."""
     return IndexMissing()
+
+
+# The documents that `match_or_…` does not bear.
+POISONED = frozenset({"doc_000000", "doc_000041", "doc_000042"})
+
+
+def is_poisoned(job: ChunkJob) -> bool:
+    """Whether one of the poisoned documents is in the chunk."""
+    return any(document.id in POISONED for document in job.documents)
+
+
+def match_or_die(job: ChunkJob) -> ChunkOutcome | IndexMissing:
+    """Match a chunk, but kill the process on a poisoned document."""
+    if is_poisoned(job):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return match_chunk(job)
+
+
+def match_or_hang(job: ChunkJob) -> ChunkOutcome | IndexMissing:
+    """Match a chunk, but never end on a poisoned document."""
+    if is_poisoned(job):
+        signal.pause()
+    return match_chunk(job)
+
+
+def match_or_raise(job: ChunkJob) -> ChunkOutcome | IndexMissing:
+    """Match a chunk, but raise on a poisoned document."""
+    if is_poisoned(job):
+        raise ArithmeticError("a value that nobody may see")
+    return match_chunk(job)
+
+
+def match_nothing(job: ChunkJob) -> ChunkOutcome:
+    """Raise on every document."""
+    raise ArithmeticError(job.documents[0].id)
 
 
 def limit_file_size(size: int) -> int:

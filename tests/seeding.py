@@ -31,6 +31,7 @@ from service.engine.execute import Tools
 from service.engine.executors import Executor
 from service.engine.hub import Hub
 from service.engine.indexes import Indexes
+from service.engine.isolation import CHUNK_LIMIT_SECONDS
 from service.engine.signals import QUEUE, Signals, run_topic
 from service.engine.worker import WorkerOptions
 from service.store import configs, reference, runs, workspaces
@@ -204,6 +205,7 @@ async def running_engine(
     directory: Path,
     options: WorkerOptions | None = None,
     executor: Executor | None = None,
+    chunk_limit_seconds: float = CHUNK_LIMIT_SECONDS,
 ) -> AsyncIterator[Engine]:
     """Run signals, hub, a pool of two real processes and a worker; `executor` replaces the pool."""
     async with AsyncExitStack() as stack:
@@ -215,6 +217,6 @@ async def running_engine(
                 executors.local_pool(2, preload=(chunks.__name__,))
             )
         indexes = Indexes(directory, ReferenceFiles(directory, database), executor)
-        tools = Tools(database, live, executor, indexes)
+        tools = Tools(database, live, executor, indexes, chunk_limit_seconds)
         await stack.enter_async_context(worker.running(tools, options or WorkerOptions(), stopping))
         yield Engine(live, feeds, executor, stopping)

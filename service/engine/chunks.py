@@ -27,6 +27,8 @@ INDEXES_KEPT = 4
 # A value can be long; a warning is read by a person.
 MAX_SAMPLE_LENGTH = 200
 
+# The code of the warning that counts documents which cannot be matched.
+DOCUMENT_FAILED = "document_failed"
 DELETED = "The document was deleted before it was matched."
 
 _encoder = msgspec.json.Encoder()
@@ -93,6 +95,22 @@ def match_chunk(job: ChunkJob) -> ChunkOutcome | IndexMissing:
         rows=encode_rows(_row(job.run_id, verdict) for verdict in verdicts),
         warnings=(*_reference_warnings(job, index), *_document_warnings(job, found)),
         seconds=time.perf_counter() - began,
+    )
+
+
+def give_up(job: ChunkJob, sentence: str) -> ChunkOutcome:
+    """Return what becomes of documents that cannot be matched: results that say why."""
+    failed = [_Verdict(document, (), None, 0.0, sentence) for document in job.documents]
+    warning = _warning(
+        DOCUMENT_FAILED, len(failed), ", ".join(verdict.document.id for verdict in failed)
+    )
+    return ChunkOutcome(
+        processed=len(failed),
+        matched=0,
+        confidence_sum=0,
+        rows=encode_rows(_row(job.run_id, verdict) for verdict in failed),
+        warnings=(warning,),
+        seconds=0.0,
     )
 
 

@@ -19,9 +19,10 @@ from service.domain.errors import MatchingFailedError
 from service.domain.reference import ReferenceData, ReferenceDataStatus
 from service.domain.runs import MAX_ATTEMPTS_WITHOUT_PROGRESS, Phase, Run, RunStatus
 from service.engine.chunks import ChunkJob, ChunkOutcome, IndexMissing, match_chunk
-from service.engine.executors import Executor
+from service.engine.executors import Executor, Lost
 from service.engine.forewarnings import foresee
 from service.engine.indexes import Indexes
+from service.engine.isolation import CHUNK_LIMIT_SECONDS, check_failures, isolate
 from service.engine.progress import COMMIT_INTERVAL_SECONDS, Progress
 from service.engine.signals import Signals
 from service.store import configs, reference, reference_versions, run_documents, run_lifecycle
@@ -51,6 +52,7 @@ class Tools:
     signals: Signals
     executor: Executor
     indexes: Indexes
+    chunk_limit_seconds: float = CHUNK_LIMIT_SECONDS
 
 
 async def execute(tools: Tools, claim: Claim) -> None:
@@ -171,29 +173,63 @@ class _Pace:
         self._small = max(1, min(int(fitting), MAX_CHUNK_SIZE))
 
     def learn(self, outcome: ChunkOutcome) -> None:
+        if not outcome.seconds:
+            # A document that was given up says nothing about others.
+            return
         fitting = outcome.processed * CHUNK_TARGET_SECONDS / max(outcome.seconds, 1e-6)
         # Grow step by step: a first chunk of easy documents says little.
         self._timely = max(1, min(int(fitting), self._timely * 2, MAX_CHUNK_SIZE))
 
 
+class _Batch:
+    """What is done and not yet committed: at most what a quarter of a second brings."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._ready: list[ChunkOutcome] = []
+        self._due = time.monotonic()
+
+    async def add(self, outcome: ChunkOutcome | IndexMissing) -> ChunkOutcome:
+        if isinstance(outcome, IndexMissing):
+            raise _IndexMissingError
+        self._ready.append(outcome)
+        if time.monotonic() >= self._due:
+            await self.commit()
+        return outcome
+
+    async def commit(self) -> None:
+        if self._ready:
+            ready, self._ready = self._ready, []
+            await self._progress.commit(ready)
+            self._due = time.monotonic() + COMMIT_INTERVAL_SECONDS
+
+
 async def _match(tools: Tools, progress: Progress, inputs: FrozenInputs, index: Path) -> None:
     """Match what is left of the run, committing what is ready every quarter of a second."""
     pace = _Pace()
+    batch = _Batch(progress)
     jobs = _jobs(tools.database, progress.run, inputs, index, pace)
-    ready: list[ChunkOutcome] = []
-    due = time.monotonic()
-    async with aclosing(tools.executor.run(match_chunk, jobs)) as outcomes:
+    chunks = tools.executor.run(match_chunk, jobs, tools.chunk_limit_seconds)
+    async with aclosing(chunks) as outcomes:
         async for outcome in outcomes:
-            if isinstance(outcome, IndexMissing):
-                raise _IndexMissingError
-            pace.learn(outcome)
-            ready.append(outcome)
-            if time.monotonic() >= due:
-                await progress.commit(ready)
-                ready = []
-                due = time.monotonic() + COMMIT_INTERVAL_SECONDS
-    if ready:
-        await progress.commit(ready)
+            if isinstance(outcome, Lost):
+                await _match_parts(tools, batch, outcome, pace)
+                check_failures(progress.run)
+            else:
+                pace.learn(await batch.add(outcome))
+    await batch.commit()
+
+
+async def _match_parts(tools: Tools, batch: _Batch, lost: Lost[ChunkJob], pace: _Pace) -> None:
+    """Match a chunk that was lost, committing each part: the next one may take long, or all of us.
+
+    The first commit is of what came before.
+    """
+    async with aclosing(isolate(tools.executor, lost, tools.chunk_limit_seconds)) as parts:
+        await batch.commit()
+        async for part in parts:
+            pace.learn(await batch.add(part))
+            await batch.commit()
 
 
 async def _jobs(

@@ -10,13 +10,13 @@ import pickle
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from service.domain.errors import MatchingFailedError
 from service.engine.calls import LENGTH, Failure
 
 log = structlog.get_logger()
@@ -26,14 +26,33 @@ Outcome = TypeVar("Outcome")
 
 # Calls submitted ahead per process: enough that none idles while results are written.
 WINDOW_PER_PROCESS = 3
-# How often a call may lose its process before its run is given up.
-MAX_DEATHS = 3
 CALL_LIMIT_SECONDS = 300.0
 # A call that nobody waits for any more may end by itself for so long; then its process is killed.
 ABANDONED_SECONDS = 1.0
 SPAWN_RETRY_SECONDS = 1.0
 STOP_LIMIT_SECONDS = 2.0
 PIPE_BUFFER_BYTES = 1 << 20
+
+
+class LossReason(StrEnum):
+    """Why a job has no outcome."""
+
+    DIED = "died"
+    TOOK_TOO_LONG = "took too long"
+    RAISED = "raised"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost(Generic[Job]):
+    """What stands in the place of an outcome when there is none.
+
+    `error` is the type of what was raised, `trace` is where; both are empty for other reasons.
+    """
+
+    job: Job
+    reason: LossReason
+    error: str = ""
+    trace: str = ""
 
 
 class Executor(Protocol):
@@ -48,18 +67,42 @@ class Executor(Protocol):
         function: Callable[[Job], Outcome],
         jobs: AsyncIterator[Job],
         limit_seconds: float = CALL_LIMIT_SECONDS,
-    ) -> AsyncGenerator[Outcome, None]:
+    ) -> AsyncGenerator[Outcome | Lost[Job], None]:
         """Compute the jobs, yielding outcomes in the order of the jobs.
 
-        Jobs are drawn a bounded window ahead; one that takes longer than the limit loses its
-        process. Raises MatchingFailedError when a job fails or
-        repeatedly loses its process; other runs on the executor go on undisturbed. Close the
-        generator to give up what is left.
+        Jobs are drawn a bounded window ahead. One that raises, takes longer than the limit or
+        loses its process is `Lost`: the caller decides whether to try it again. Other jobs, and
+        other runs on the executor, go on undisturbed. Close the generator to give up what is left.
         """
+
+
+async def compute(
+    executor: Executor,
+    function: Callable[[Job], Outcome],
+    job: Job,
+    limit_seconds: float,
+    tries: int,
+) -> Outcome | Lost[Job]:
+    """Compute one job; when its process dies, again, until that was so `tries` times."""
+    while True:
+        async with aclosing(executor.run(function, _one(job), limit_seconds)) as outcomes:
+            outcome = await anext(outcomes)
+        tries -= 1
+        has_died = isinstance(outcome, Lost) and outcome.reason is LossReason.DIED
+        if not has_died or tries <= 0:
+            return outcome
+
+
+async def _one(job: Job) -> AsyncGenerator[Job, None]:
+    yield job
 
 
 class _ChildDiedError(Exception):
     """The process that computed a call ended before it answered."""
+
+
+class _LimitPassedError(_ChildDiedError):
+    """The process that computed a call was ended, since it took too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +126,7 @@ class LocalPool:
         function: Callable[[Job], Outcome],
         jobs: AsyncIterator[Job],
         limit_seconds: float = CALL_LIMIT_SECONDS,
-    ) -> AsyncGenerator[Outcome, None]:
+    ) -> AsyncGenerator[Outcome | Lost[Job], None]:
         """Compute the jobs here; see `Executor.run`."""
         window: deque[_Call] = deque()
         try:
@@ -98,38 +141,18 @@ class LocalPool:
                         body = pickle.dumps((function, job), protocol=5)
                         window.append(self._submit(body, limit_seconds))
                 if window:
-                    outcome: Outcome = await self._answer(window)  # type: ignore[assignment]
+                    outcome: Outcome | Lost[Job] = await _outcome(window.popleft())  # type: ignore[assignment]
                     yield outcome
         finally:
             for call in window:
-                call.answer.cancel()
+                if not call.answer.cancel() and not call.answer.cancelled():
+                    # Nobody asks any more how it went: that is no error to be reported.
+                    call.answer.exception()
 
     def _submit(self, body: bytes, limit_seconds: float) -> _Call:
         call = _Call(body, limit_seconds, asyncio.get_running_loop().create_future())
         self._calls.put_nowait(call)
         return call
-
-    async def _answer(self, window: deque[_Call]) -> object:
-        for _ in range(MAX_DEATHS):
-            try:
-                answer = await window[0].answer
-            except _ChildDiedError:
-                window[0] = self._submit(window[0].body, window[0].limit_seconds)
-                continue
-            window.popleft()
-            # Written by our own child over a private pipe.
-            outcome = pickle.loads(answer)  # noqa: S301
-            if isinstance(outcome, Failure):
-                log.error("call_failed", action="match", error=outcome.error, trace=outcome.trace)
-                raise MatchingFailedError(
-                    f"Matching failed on an unexpected error ({outcome.error}): "
-                    "please report it; the service's log says where."
-                )
-            return outcome
-        raise MatchingFailedError(
-            f"The process that matched a group of documents died {MAX_DEATHS} times: "
-            "look for a document of unusual size, or give the machine more memory."
-        )
 
     async def keep(self) -> None:
         """Own one child process: start it, feed it calls, replace it when it dies."""
@@ -158,6 +181,9 @@ class LocalPool:
                 answer = await _exchange(child, call.body)
         except (EOFError, OSError, TimeoutError) as error:
             died = _ChildDiedError(f"process {child.pid}: {type(error).__name__}")
+            if isinstance(error, TimeoutError):
+                died = _LimitPassedError(f"process {child.pid} took too long")
+                _kill(child)
             if not call.answer.done():
                 call.answer.set_exception(died)
             raise died from error
@@ -195,6 +221,24 @@ async def local_pool(size: int, preload: tuple[str, ...] = ()) -> AsyncIterator[
         finally:
             for keeper in keepers:
                 keeper.cancel()
+
+
+async def _outcome(call: _Call) -> object:
+    try:
+        answer = await call.answer
+    except _LimitPassedError:
+        return _lose(call, LossReason.TOOK_TOO_LONG)
+    except _ChildDiedError:
+        return _lose(call, LossReason.DIED)
+    # Written by our own child over a private pipe.
+    outcome = pickle.loads(answer)  # noqa: S301
+    return _lose(call, LossReason.RAISED, outcome) if isinstance(outcome, Failure) else outcome
+
+
+def _lose(call: _Call, reason: LossReason, failure: Failure | None = None) -> Lost[object]:
+    # Written by ourselves.
+    _, job = pickle.loads(call.body)  # noqa: S301
+    return Lost(job, reason, *((failure.error, failure.trace) if failure else ()))
 
 
 @asynccontextmanager
@@ -237,6 +281,10 @@ async def _stop(child: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(STOP_LIMIT_SECONDS):
             await child.wait()
     except TimeoutError:
-        with suppress(ProcessLookupError):
-            child.kill()
+        _kill(child)
         await child.wait()
+
+
+def _kill(child: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        child.kill()

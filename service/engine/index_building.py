@@ -21,6 +21,11 @@ from service.matching.rows_file import RowsFile, UnreadableRowsError
 # Files of rows from this size on are read by a process of their own.
 LARGE_BYTES = 16 * 2**20
 
+DIED = (
+    "The process that made the index of the reference data died: give the machine more memory, "
+    "then run again."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexJob:
@@ -72,10 +77,7 @@ def _make_apart(job: IndexJob) -> IndexOutcome:
         command, input=LENGTH.pack(len(body)) + body, stdout=subprocess.PIPE, check=False
     )
     if not child.stdout:
-        return IndexOutcome(
-            "The process that made the index of the reference data died: give the machine more "
-            "memory, then run again."
-        )
+        return IndexOutcome(DIED)
     # Written by our own child over a private pipe.
     outcome = pickle.loads(child.stdout[LENGTH.size :])  # noqa: S301
     if isinstance(outcome, Failure):

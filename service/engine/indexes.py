@@ -4,22 +4,29 @@ A version never changes, so its index is made once for the same mappings and fou
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import assert_never
+
+import structlog
 
 from service.domain.configs import FieldMapping, MatchingRules
 from service.domain.errors import MatchingFailedError
 from service.domain.reference import ReferenceVersion
 from service.engine import index_cache
 from service.engine.datasets import ReferenceFiles
-from service.engine.executors import Executor
-from service.engine.index_building import IndexJob, make_index
+from service.engine.executors import Executor, LossReason, Lost, compute
+from service.engine.index_building import DIED, IndexJob, make_index
 from service.matching.rows_file import RowsFile
+
+log = structlog.get_logger()
 
 # Far above what the largest table takes; a process that stands still is noticed all the same.
 MAKE_LIMIT_SECONDS = 3600.0
+# How many processes it may cost: the death of one or two may be no fault of the index.
+MAKE_TRIES = 3
 
 
 @dataclass(slots=True)
@@ -80,12 +87,27 @@ class Indexes:
             columns = tuple(column.name for column in version.columns)
             rows = RowsFile(path=file, row_count=version.row_count, columns=columns)
             job = IndexJob(path=path, rows=rows, mappings=mappings)
-            outcomes = self._executor.run(make_index, _one(job), MAKE_LIMIT_SECONDS)
-            async with aclosing(outcomes):
-                outcome = await anext(outcomes)
+            outcome = await compute(self._executor, make_index, job, MAKE_LIMIT_SECONDS, MAKE_TRIES)
+        if isinstance(outcome, Lost):
+            raise _not_made(outcome)
         if outcome.error is not None:
             raise MatchingFailedError(outcome.error)
 
 
-async def _one(job: IndexJob) -> AsyncGenerator[IndexJob, None]:
-    yield job
+def _not_made(lost: Lost[IndexJob]) -> MatchingFailedError:
+    match lost.reason:
+        case LossReason.DIED:
+            return MatchingFailedError(DIED)
+        case LossReason.TOOK_TOO_LONG:
+            return MatchingFailedError(
+                f"Making the index of the reference data took more than {MAKE_LIMIT_SECONDS:.0f} "
+                "seconds: give the machine more processors or memory, then run again."
+            )
+        case LossReason.RAISED:
+            log.error("index_failed", action="make", error=lost.error, trace=lost.trace)
+            return MatchingFailedError(
+                f"Making the index of the reference data failed on an unexpected error "
+                f"({lost.error}): please report it; the service's log says where."
+            )
+        case _:
+            assert_never(lost.reason)

@@ -9,10 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 from rich.console import Console
@@ -23,7 +22,7 @@ from service.domain.documents import RunDocument
 from service.domain.identifiers import DocumentId, RunId, new_id
 from service.engine import chunks, index_building, index_cache
 from service.engine.chunks import ChunkJob, ChunkOutcome, match_chunk
-from service.engine.executors import LocalPool, local_pool
+from service.engine.executors import local_pool
 from service.engine.index_building import IndexJob, make_index
 from service.matching import index_file
 from service.matching.index import build_from_rows
@@ -32,15 +31,13 @@ from tests import jobs
 from tests.benchmarks import report
 from tests.data import make_invoices
 from tests.data.tasks import INVOICE_MAPPINGS
+from tests.pools import compute
 
 ROWS, DOCUMENTS = 1_000_000, 400
 PROCESSES = 2
 REPEATS = 2
 RULES = MatchingRules(field_mappings=INVOICE_MAPPINGS)
 MEGABYTE = 1e6
-
-Job = TypeVar("Job")
-Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,22 +147,22 @@ async def measure_service(job: IndexJob, documents: list[RunDocument]) -> dict[s
     """Make the index by a pool as a first run does, and find it with fresh processes."""
     preload = (chunks.__name__, index_building.__name__, jobs.__name__)
     async with local_pool(PROCESSES, preload) as pool:
-        await call(pool, jobs.own_memory, [0] * PROCESSES)
+        await compute(pool, jobs.own_memory, [0] * PROCESSES)
         started = time.perf_counter()
-        (made,) = await call(pool, make_index, [job])
+        (made,) = await compute(pool, make_index, [job])
         first_run = time.perf_counter() - started
         assert made.error is None
     job.rows.path.unlink()
     async with local_pool(PROCESSES, preload) as pool:
-        idle = await call(pool, jobs.own_memory, [0] * PROCESSES)
+        idle = await compute(pool, jobs.own_memory, [0] * PROCESSES)
         started = time.perf_counter()
-        loading = await call(pool, jobs.time_loading, [job.path] * PROCESSES)
+        loading = await compute(pool, jobs.time_loading, [job.path] * PROCESSES)
         found_again = time.perf_counter() - started
         half = len(documents) // PROCESSES
         parts = [documents[:half], documents[half:]] * 4
-        outcomes = await call(pool, match_chunk, [chunk(job.path, part) for part in parts])
+        outcomes = await compute(pool, match_chunk, [chunk(job.path, part) for part in parts])
         assert all(isinstance(outcome, ChunkOutcome) for outcome in outcomes)
-        searching = await call(pool, jobs.own_memory, [0] * PROCESSES)
+        searching = await compute(pool, jobs.own_memory, [0] * PROCESSES)
         assert len({each.pid for each in searching}) == PROCESSES
     return {
         "first_run_waits_seconds": first_run,
@@ -182,18 +179,6 @@ def own_and_share(memory: jobs.Memory) -> dict[str, float]:
         "own_megabytes": memory.own_megabytes,
         "proportional_megabytes": memory.proportional_megabytes,
     }
-
-
-async def call(
-    pool: LocalPool, function: Callable[[Job], Outcome], items: Iterable[Job]
-) -> list[Outcome]:
-    """Have jobs computed, so many at a time that each process gets one."""
-
-    async def each() -> AsyncIterator[Job]:
-        for item in items:
-            yield item
-
-    return [outcome async for outcome in pool.run(function, each())]
 
 
 def chunk(index: Path, documents: list[RunDocument]) -> ChunkJob:

@@ -6,27 +6,20 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from service.domain.errors import MatchingFailedError
-from service.engine.executors import local_pool
+from service.engine import executors
+from service.engine.executors import LossReason, Lost, local_pool
 from tests import jobs
-
-Job = TypeVar("Job")
-
-
-async def each(items: Iterable[Job]) -> AsyncIterator[Job]:
-    for item in items:
-        yield item
+from tests.pools import compute, each, lose
 
 
 async def test_outcomes_come_in_the_order_of_the_jobs() -> None:
     async with local_pool(2) as pool:
-        outcomes = [outcome async for outcome in pool.run(jobs.double, each(range(50)))]
+        outcomes = await compute(pool, jobs.double, range(50))
     assert outcomes == [2 * number for number in range(50)]
 
 
@@ -46,39 +39,50 @@ async def test_jobs_are_drawn_no_further_ahead_than_the_window() -> None:
 
 async def test_what_a_library_prints_does_not_disturb_the_answers() -> None:
     async with local_pool(1) as pool:
-        assert [outcome async for outcome in pool.run(jobs.shout, each([7, 8]))] == [7, 8]
+        assert await compute(pool, jobs.shout, [7, 8]) == [7, 8]
 
 
-async def test_a_job_that_raises_fails_its_run_and_no_other() -> None:
+async def test_a_job_that_raises_is_lost_and_no_other() -> None:
     async with local_pool(2) as pool:
-        with pytest.raises(MatchingFailedError, match="ValueError"):
-            [outcome async for outcome in pool.run(jobs.fail_on_three, each(range(9)))]
-        assert [outcome async for outcome in pool.run(jobs.double, each([21]))] == [42]
+        outcomes = [outcome async for outcome in pool.run(jobs.fail_on_three, each(range(9)))]
+    lost = outcomes[3]
+    assert isinstance(lost, Lost)
+    assert (lost.job, lost.reason, lost.error) == (3, LossReason.RAISED, "ValueError")
+    assert "fail_on_three" in lost.trace
+    assert [*outcomes[:3], *outcomes[4:]] == [0, 1, 2, 4, 5, 6, 7, 8]
 
 
-async def test_a_job_whose_process_died_is_done_by_another(tmp_path: Path) -> None:
-    marks = [str(tmp_path / name) for name in "abc"]
+async def test_a_job_whose_process_died_is_tried_again_as_often_as_told(tmp_path: Path) -> None:
+    mark = str(tmp_path / "mark")
     async with local_pool(2) as pool:
-        outcomes = [outcome async for outcome in pool.run(jobs.die_once, each(marks))]
-    assert outcomes == marks
+        assert await executors.compute(pool, jobs.die_once, mark, 30.0, tries=2) == mark
+        lost = await executors.compute(pool, jobs.die_always, 1, 30.0, tries=2)
+    assert isinstance(lost, Lost)
+    assert lost.reason is LossReason.DIED
 
 
-async def test_a_job_that_kills_every_process_fails_its_run_and_no_other() -> None:
+async def test_a_job_that_kills_its_process_is_lost_and_no_other() -> None:
     async with local_pool(2) as pool:
-        with pytest.raises(MatchingFailedError, match="died 3 times"):
-            [outcome async for outcome in pool.run(jobs.die_always, each([1]))]
-        assert [outcome async for outcome in pool.run(jobs.double, each([21]))] == [42]
+        assert (await lose(pool, jobs.die_always, 1)).reason is LossReason.DIED
+        assert await compute(pool, jobs.double, [21]) == [42]
+
+
+async def test_a_job_that_takes_too_long_loses_its_process_at_once() -> None:
+    async with local_pool(1) as pool:
+        lost = await lose(pool, jobs.wait_for_ever, 1, limit_seconds=0.1)
+        assert (lost.job, lost.reason) == (1, LossReason.TOOK_TOO_LONG)
+        assert await compute(pool, jobs.double, [21]) == [42]
 
 
 async def test_processes_that_died_idle_cost_no_call_its_attempts() -> None:
     async with local_pool(6) as pool:
-        pids = {outcome async for outcome in pool.run(jobs.own_pid, each(range(60)))}
+        pids = set(await compute(pool, jobs.own_pid, range(60)))
         for pid in pids:
             handle = os.pidfd_open(pid)
             os.kill(pid, signal.SIGKILL)
             assert select.select([handle], [], [], 10)[0]
             os.close(handle)
-        assert [outcome async for outcome in pool.run(jobs.double, each([21]))] == [42]
+        assert await compute(pool, jobs.double, [21]) == [42]
 
 
 async def test_a_call_that_nobody_waits_for_does_not_keep_its_process() -> None:
@@ -88,7 +92,7 @@ async def test_a_call_that_nobody_waits_for_does_not_keep_its_process() -> None:
             async with asyncio.timeout(0.2):
                 await anext(abandoned)
         await abandoned.aclose()
-        assert [outcome async for outcome in pool.run(jobs.double, each([21]))] == [42]
+        assert await compute(pool, jobs.double, [21]) == [42]
 
 
 async def test_a_folder_named_service_where_we_were_started_is_not_ours(
@@ -98,12 +102,12 @@ async def test_a_folder_named_service_where_we_were_started_is_not_ours(
     (tmp_path / "service" / "__init__.py").touch()
     monkeypatch.chdir(tmp_path)
     async with local_pool(1) as pool:
-        assert [outcome async for outcome in pool.run(jobs.double, each([21]))] == [42]
+        assert await compute(pool, jobs.double, [21]) == [42]
 
 
 async def test_processes_end_with_their_pool() -> None:
     async with local_pool(2) as pool:
-        pids = {outcome async for outcome in pool.run(jobs.own_pid, each(range(20)))}
+        pids = set(await compute(pool, jobs.own_pid, range(20)))
     assert pids
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
@@ -111,8 +115,8 @@ async def test_processes_end_with_their_pool() -> None:
 ORPHAN_MAKER = """
 import asyncio
 from service.engine.executors import local_pool
-from tests.integration.test_executors import each
 from tests import jobs
+from tests.pools import each
 
 async def main():
     async with local_pool(2) as pool:

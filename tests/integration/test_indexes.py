@@ -1,27 +1,25 @@
 """Does a run find the index of the run before it, and does it get over one that is damaged?"""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from service.domain.runs import Phase, Run, RunStatus
 from service.engine import index_cache
 from service.engine.chunks import match_chunk
-from service.engine.executors import Executor, local_pool
+from service.engine.executors import local_pool
 from service.engine.index_building import IndexJob, make_index
 from service.engine.signals import QUEUE
 from service.matching.rows_file import RowsFile
 from service.store.database import Database
 from tests import jobs
 from tests.gates import GatedExecutor
-from tests.integration.test_index_cache import call, flip_a_byte
+from tests.integration.test_index_cache import flip_a_byte
+from tests.pools import Instead, call
 from tests.seeding import RULES, World, make_world, running_engine
-
-Job = TypeVar("Job")
-Outcome = TypeVar("Outcome")
 
 
 async def run_once(world: World, directory: Path) -> Run:
@@ -59,26 +57,6 @@ async def test_a_damaged_index_is_made_again(database: Database, tmp_path: Path)
     run = await run_once(world, tmp_path)
     assert (run.status, run.rows_matched) == (RunStatus.COMPLETED, 20)
     assert the_index(tmp_path).read_bytes() == whole
-
-
-class Instead:
-    """An executor that computes other functions than those it is asked for."""
-
-    size = 1
-
-    def __init__(self, executor: Executor, functions: dict[object, Callable[..., Any]]) -> None:
-        """Compute by `executor` what `functions` maps a function to."""
-        self._executor = executor
-        self._functions = functions
-
-    def run(
-        self,
-        function: Callable[[Job], Outcome],
-        jobs: AsyncIterator[Job],
-        limit_seconds: float = 30.0,
-    ) -> AsyncGenerator[Outcome, None]:
-        """Compute the jobs; see `Executor.run`."""
-        return self._executor.run(self._functions.get(function, function), jobs, limit_seconds)
 
 
 async def run_instead(
