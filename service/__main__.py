@@ -15,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.loops.auto import auto_loop_factory
 
+from service.api import connections
 from service.app import create_app
 from service.cli import demo as sample
 from service.cli import keys, logs
@@ -155,6 +156,7 @@ def _run(settings: Settings, service: Starlette, beside: Companion) -> None:
     with _listen(settings) as listener, suppress(asyncio.CancelledError):
         config = uvicorn.Config(
             service,
+            http=connections.Protocol,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -2,7 +2,7 @@
 
 from service.domain.identifiers import WorkerId, new_id
 from service.domain.runs import Lease, Phase, Run
-from service.engine.signals import Signals, run_topic
+from service.engine.signals import Signals, run_topic, workspace_topic
 from service.store import configs, leases, reference, run_documents, run_lifecycle
 from service.store.run_lifecycle import FrozenInputs
 from tests.seeding import World
@@ -31,8 +31,8 @@ class Story:
             self.run = await run_lifecycle.complete(connection, self.lease)
 
     def wake(self, signals: Signals) -> None:
-        """Wake whoever follows the run."""
-        signals.notify(run_topic(self.run.id))
+        """Wake whoever follows the run or its workspace."""
+        signals.notify(run_topic(self.run.id), workspace_topic(self.run.workspace_id))
 
     @property
     def last(self) -> int:

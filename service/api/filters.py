@@ -23,6 +23,23 @@ def one_of(values: Mapping[str, str], name: str, choices: type[Choice]) -> Choic
         raise invalid((wrong(name, f"must be one of {allowed}"),)) from error
 
 
+def some_of(
+    values: Mapping[str, str], name: str, choices: type[Choice]
+) -> frozenset[Choice] | None:
+    """Return the choices named, which commas separate; None where none is asked for.
+
+    Raises InvalidInputError that lists the choices.
+    """
+    if name not in values:
+        return None
+    known = {choice.value: choice for choice in choices}
+    asked = [part.strip() for part in values[name].split(",")]
+    if not known.keys() >= set(asked):
+        rule = f"must be one or more of {listed(list(known))}, separated by commas"
+        raise invalid((wrong(name, rule),))
+    return frozenset(known[part] for part in asked)
+
+
 def truth(values: Mapping[str, str], name: str) -> bool | None:
     """Return what `true` or `false` says; raises InvalidInputError for anything else."""
     if name not in values:

@@ -15,6 +15,7 @@ from service.api.snapshots import snapshot
 from service.domain import representation
 from service.domain.identifiers import CLIENT_ID_MAX_LENGTH, ReferenceDataId, ReferenceRowId
 from service.domain.reference import ReferenceData, ReferenceRow, ReferenceVersion
+from service.engine.signals import workspace_topic
 from service.engine.spool import Spool
 from service.ingest.instructions import Instructions, UploadFormat, UploadTarget
 from service.store import reference
@@ -45,6 +46,7 @@ async def create(request: Request, caller: Caller) -> Response:
     async with uploads.spool(max_bytes) as spool:
         instructions, name = await _receive(request, spool, max_bytes, is_json=is_json)
         data = await uploads.create_reference_data(caller.workspace_id, spool, instructions, name)
+    services(request).signals.notify(workspace_topic(caller.workspace_id))
     written = representation.reference_data(data)
     return replies.created(written, f"/v1/reference-data/{data.id}")
 

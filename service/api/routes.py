@@ -84,6 +84,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "GET", f"{ONE_REFERENCE_DATA}/rows/{{row_id:path}}", reference_data.read_row, Scope.READ
     ),
+    Endpoint("GET", "/v1/events", stream.workspace_events, Scope.READ),
     Endpoint("GET", DOCUMENTS, documents.list_all, Scope.READ),
     Endpoint("POST", DOCUMENTS, documents.upsert, Scope.WRITE),
     Endpoint("GET", f"{DOCUMENTS}/{{document_id:path}}", documents.read, Scope.READ),

@@ -32,7 +32,8 @@ EVENT_OF_STATUS: dict[RunStatus, EventType] = {
     RunStatus.CANCELLED: EventType.RUN_CANCELLED,
 }
 
-SNAPSHOT = "run.snapshot"
+RUN_SNAPSHOT = "run.snapshot"
+WORKSPACE_SNAPSHOT = "workspace.snapshot"
 
 
 @dataclass(frozen=True, slots=True)

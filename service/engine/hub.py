@@ -1,81 +1,76 @@
-"""How do many readers follow a run's events at the cost of one query per event?
+"""How do many readers follow the same events at the cost of one query per event?
 
     notice ─► feed: reads new events once, encodes them once, keeps the last RING_SIZE
                 │
                 ├─► reader at the head: shares those bytes
                 └─► reader further behind: reads the table, a page at a time
 
-There is no queue per reader: a slow one falls behind in the table, not in memory.
+A feed is there for each run and each workspace that somebody watches. There is no queue per
+reader: a slow one falls behind in the table, not in memory.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from uuid import UUID
 
 import structlog
 
 from service.domain.errors import UnavailableError
-from service.domain.events import EVENT_OF_STATUS, Event
-from service.domain.identifiers import RunId
-from service.domain.runs import TERMINAL_STATUSES
-from service.engine.signals import SLOW_POLL_SECONDS, Signals, run_topic
+from service.engine.event_sources import (
+    RunEvents,
+    Source,
+    StreamedEvent,
+    WorkspaceEvents,
+    is_whole,
+    read_page,
+)
+from service.engine.signals import SLOW_POLL_SECONDS, Signals
 from service.store import events
 from service.store.database import Database
 
 log = structlog.get_logger()
 
 RING_SIZE = 256
-ENDINGS = frozenset(EVENT_OF_STATUS[status] for status in TERMINAL_STATUSES)
 
 
-@dataclass(frozen=True, slots=True)
-class StreamedEvent:
-    """An event of a run as it goes over the wire: its number, and the bytes of the SSE block.
-
-    `ends_run` is true for the event of a terminal status.
-    """
-
-    number: int
-    block: bytes
-    ends_run: bool
-
-
-def encode(event: Event) -> StreamedEvent:
-    """Write an event as an SSE block; its data is one line, since JSON escapes line ends."""
-    number = event.run_seq or 0
-    block = f"id: {number}\nevent: {event.type.value}\ndata: {event.data}\n\n"
-    return StreamedEvent(number, block.encode(), event.type in ENDINGS)
+class EventsGoneError(Exception):
+    """What follows the reader's number is no longer kept: only a snapshot leads on."""
 
 
 class _Feed:
-    """The newest events of one run, shared by its readers."""
+    """The newest events of one source, shared by its readers."""
 
-    def __init__(self, run_id: RunId, head: int, ring_size: int) -> None:
-        self.run_id = run_id
+    def __init__(self, source: Source, head: int, ring_size: int) -> None:
+        self.source = source
+        self.head = head
         self.readers = 0
-        self._head = head
+        # Without a hole, up to the head.
         self._ring: deque[StreamedEvent] = deque(maxlen=ring_size)
         self._grown = asyncio.Event()
 
     async def follow(self, database: Database, signals: Signals) -> None:
         """Read new events as notices come, until cancelled."""
-        with signals.subscribe(run_topic(self.run_id)) as wake:
+        with signals.subscribe(self.source.topic) as wake:
             while True:
                 try:
                     while await self._read_on(database):
                         pass
                 except UnavailableError as error:
                     log.warning("database_away", action="follow", reason=str(error))
-                await wake.wait(SLOW_POLL_SECONDS)
+                await wake.wait(None)
 
     async def _read_on(self, database: Database) -> bool:
         """Read the next page; return whether there may be more."""
-        page = await read_page(database, self.run_id, self._head)
+        page = await read_page(database, self.source, self.head)
         if page:
-            self._ring.extend(page)
-            self._head = page[-1].number
+            if is_whole(page, self.head, self.head):
+                self._ring.extend(page)
+            else:
+                # Whoever stands before the hole learns of it from the table.
+                self._ring.clear()
+            self.head = page[-1].number
             self.wake_readers()
         return len(page) == events.PAGE_LIMIT
 
@@ -84,21 +79,29 @@ class _Feed:
         self._grown.set()
         self._grown = asyncio.Event()
 
-    async def wait(self) -> None:
-        """Return when there may be something new; look before waiting, with no await between."""
-        await self._grown.wait()
+    async def wait(self, seconds: float | None) -> bool:
+        """Return whether there may be something new, before so many seconds are over.
+
+        Look before waiting, with no await between.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._grown.wait()
+        except TimeoutError:
+            return False
 
     def since(self, number: int) -> Sequence[StreamedEvent] | None:
         """Return the events above `number`, or None when the ring does not reach back so far."""
-        if number >= self._head:
+        behind = self.head - number
+        if behind <= 0:
             return ()
-        if not self._ring or self._ring[0].number > number + 1:
+        if behind > len(self._ring):
             return None
-        return [event for event in self._ring if event.number > number]
+        return [self._ring[place] for place in range(-behind, 0)]
 
 
 class Hub:
-    """The process's feeds, one per run that somebody watches; use `hub.running`."""
+    """The process's feeds, one per source that somebody watches; use `hub.running`."""
 
     def __init__(
         self,
@@ -112,34 +115,80 @@ class Hub:
         self._signals = signals
         self._tasks = tasks
         self._ring_size = ring_size
-        self._feeds: dict[RunId, tuple[_Feed, asyncio.Task[None]]] = {}
+        self._feeds: dict[Source, tuple[_Feed, asyncio.Task[None]]] = {}
+        self._farewells: set[Callable[[], None]] = set()
         self._is_closing = False
 
     async def read(
-        self, run_id: RunId, after: int
+        self,
+        source: Source,
+        after: int,
+        head: int | None = None,
+        silence_seconds: float | None = None,
     ) -> AsyncGenerator[Sequence[StreamedEvent], None]:
-        """Yield the run's events with numbers above `after`, in order, for as long as wanted.
+        """Yield the events with numbers above `after`, in order, for as long as wanted.
 
-        Each item is a non-empty batch. The caller decides when the run has nothing more to tell;
-        the iterator ends by itself only when the service stops.
-        Raises UnavailableError when the database is away and the reader lies behind the ring.
+        Each item is a batch; an empty one says that nothing came for `silence_seconds`. `head` is
+        a number that an event of the source is known to have had. The caller decides when the
+        source has nothing more to tell; the iterator ends by itself only when the service stops.
+        Raises EventsGoneError when what comes next is no longer kept, UnavailableError when the
+        database is away and the reader lies behind the ring.
         """
-        async with self._feed(run_id, after) as feed:
+        async with self._feed(source, after if head is None else head) as feed:
             while not self._is_closing:
                 batch = feed.since(after)
                 if batch is None:
-                    batch = await read_page(self._database, run_id, after)
+                    known = max(feed.head, head or 0)
+                    page = await read_page(self._database, source, after)
+                    if not is_whole(page, after, known):
+                        raise EventsGoneError
+                    batch = page
                 if batch:
                     after = batch[-1].number
                     yield batch
-                else:
-                    await feed.wait()
+                elif not await feed.wait(silence_seconds):
+                    yield ()
+
+    @contextmanager
+    def told_of_the_end(self, farewell: Callable[[], None]) -> Iterator[None]:
+        """Call `farewell` when the service stops while the block lasts, or has stopped before."""
+        if self._is_closing:
+            farewell()
+        self._farewells.add(farewell)
+        try:
+            yield
+        finally:
+            self._farewells.discard(farewell)
 
     def close(self) -> None:
         """Let all readers come to their end: the service stops."""
         self._is_closing = True
         for feed, _ in self._feeds.values():
             feed.wake_readers()
+        for farewell in tuple(self._farewells):
+            farewell()
+
+    async def look_now_and_then(self) -> None:
+        """Find what a lost notice did not tell of, with one query for all feeds."""
+        while True:
+            await asyncio.sleep(SLOW_POLL_SECONDS)
+            heads = {feed.source: feed.head for feed, _ in self._feeds.values()}
+            if not heads:
+                continue
+            try:
+                async with self._database.connection() as connection:
+                    numbers = await events.last_numbers(
+                        connection,
+                        [each.run_id for each in heads if isinstance(each, RunEvents)],
+                        [each.workspace_id for each in heads if isinstance(each, WorkspaceEvents)],
+                    )
+            except UnavailableError as error:
+                log.warning("database_away", action="look", reason=str(error))
+                continue
+            late = [
+                source.topic for source, head in heads.items() if numbers.get(_id(source), 0) > head
+            ]
+            self._signals.wake_here(frozenset(late))
 
     def stop_following(self) -> None:
         """Cancel the feeds of readers that have not left."""
@@ -147,12 +196,12 @@ class Hub:
             task.cancel()
 
     @asynccontextmanager
-    async def _feed(self, run_id: RunId, head: int) -> AsyncIterator[_Feed]:
-        if run_id not in self._feeds:
-            feed = _Feed(run_id, head, self._ring_size)
+    async def _feed(self, source: Source, head: int) -> AsyncIterator[_Feed]:
+        if source not in self._feeds:
+            feed = _Feed(source, head, self._ring_size)
             task = self._tasks.create_task(feed.follow(self._database, self._signals))
-            self._feeds[run_id] = (feed, task)
-        feed, task = self._feeds[run_id]
+            self._feeds[source] = (feed, task)
+        feed, task = self._feeds[source]
         feed.readers += 1
         try:
             yield feed
@@ -160,14 +209,11 @@ class Hub:
             feed.readers -= 1
             if not feed.readers:
                 task.cancel()
-                del self._feeds[run_id]
+                del self._feeds[source]
 
 
-async def read_page(database: Database, run_id: RunId, after: int) -> list[StreamedEvent]:
-    """Read one page of a run's events from the table, encoded."""
-    async with database.connection() as connection:
-        page = await events.of_run(connection, run_id, after)
-    return [encode(event) for event in page]
+def _id(source: Source) -> UUID:
+    return source.run_id if isinstance(source, RunEvents) else source.workspace_id
 
 
 @asynccontextmanager
@@ -177,11 +223,15 @@ async def running(
     """Keep a hub as long as the block lasts; its readers come to their end when `stopping`."""
     async with asyncio.TaskGroup() as tasks:
         hub = Hub(database, signals, tasks, ring_size)
-        farewell = tasks.create_task(_close_when(stopping, hub))
+        owned = [
+            tasks.create_task(_close_when(stopping, hub)),
+            tasks.create_task(hub.look_now_and_then()),
+        ]
         try:
             yield hub
         finally:
-            farewell.cancel()
+            for task in owned:
+                task.cancel()
             hub.close()
             hub.stop_following()
 

@@ -52,8 +52,11 @@ class Wake:
         """Wake the subscriber, now or when it next waits."""
         self._event.set()
 
-    async def wait(self, seconds: float = SLOW_POLL_SECONDS) -> None:
-        """Return at the next notice, or after `seconds`, since a notice can be lost."""
+    async def wait(self, seconds: float | None = SLOW_POLL_SECONDS) -> None:
+        """Return at the next notice, or after `seconds`, since a notice can be lost.
+
+        None waits for a notice however long it takes.
+        """
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
@@ -90,7 +93,8 @@ class Signals:
             if not self._waiting[topic]:
                 del self._waiting[topic]
 
-    def _deliver(self, topics: frozenset[str]) -> None:
+    def wake_here(self, topics: frozenset[str]) -> None:
+        """Wake whoever waits for the topics in this process, as a notice does."""
         reached = list(self._waiting) if notices.EVERYTHING in topics else list(topics)
         for topic in reached:
             for wake in self._waiting.get(topic, ()):
@@ -102,7 +106,7 @@ class Signals:
             try:
                 async with notices.listening(self._database.url) as incoming:
                     async for topics in incoming:
-                        self._deliver(topics)
+                        self.wake_here(topics)
             except UnavailableError as error:
                 log.warning("notices_interrupted", action="listen", reason=str(error))
             await asyncio.sleep(RETRY_SECONDS)

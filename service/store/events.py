@@ -1,7 +1,8 @@
 """What has happened, in order: the table that polling, streams and webhooks all read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
 
 from service.domain import representation
 from service.domain.events import Event, EventType
@@ -79,6 +80,44 @@ async def of_run(
     """Return up to `limit` events of a run with a number above `after`, in order."""
     records = await connection.fetch(_OF_RUN, run_id, after, limit)
     return [_from_record(record) for record in records]
+
+
+_OF_WORKSPACE = """
+SELECT * FROM events
+WHERE workspace_id = $1 AND workspace_seq > $2 AND ($4::text[] IS NULL OR type = ANY($4))
+ORDER BY workspace_seq LIMIT $3
+"""
+
+
+async def of_workspace(
+    connection: Connection,
+    workspace_id: WorkspaceId,
+    after: int,
+    limit: int = PAGE_LIMIT,
+    types: Collection[EventType] | None = None,
+) -> list[Event]:
+    """Return up to `limit` events of a workspace with a number above `after`, in order.
+
+    `types` None means all of them.
+    """
+    wanted = None if types is None else [each.value for each in types]
+    records = await connection.fetch(_OF_WORKSPACE, workspace_id, after, limit, wanted)
+    return [_from_record(record) for record in records]
+
+
+_LAST_NUMBERS = """
+SELECT id, event_seq FROM runs WHERE id = ANY($1::uuid[])
+UNION ALL
+SELECT id, event_seq FROM workspaces WHERE id = ANY($2::uuid[])
+"""
+
+
+async def last_numbers(
+    connection: Connection, run_ids: Sequence[RunId], workspace_ids: Sequence[WorkspaceId]
+) -> dict[UUID, int]:
+    """Return the number of the last event of each run and workspace that is there."""
+    records = await connection.fetch(_LAST_NUMBERS, run_ids, workspace_ids)
+    return {record["id"]: record["event_seq"] for record in records}
 
 
 def _from_record(record: Record) -> Event:

@@ -89,6 +89,19 @@ async def fetch(connection: Connection, workspace_id: WorkspaceId, run_id: RunId
     return from_record(record) if record else None
 
 
+_ALIVE = """
+SELECT * FROM runs
+WHERE workspace_id = $1 AND status IN ('queued', 'running', 'ai_resolving')
+ORDER BY created_at, id LIMIT $2
+"""
+
+
+async def alive(connection: Connection, workspace_id: WorkspaceId, limit: int) -> list[Run]:
+    """Return up to `limit` runs that have not ended, oldest first."""
+    records = await connection.fetch(_ALIVE, workspace_id, limit)
+    return [from_record(record) for record in records]
+
+
 @dataclass(frozen=True, slots=True)
 class RunFilter:
     """Which runs of a workspace; None means any."""

@@ -19,3 +19,13 @@ async def ensure_default(connection: Connection) -> WorkspaceId:
         if record is None:
             record = await fetch_one(connection, _INSERT, new_id(), DEFAULT_NAME)
     return WorkspaceId(record["id"])
+
+
+_LAST_EVENT_ID = "SELECT event_seq FROM workspaces WHERE id = $1"
+
+
+async def last_event_id(connection: Connection, workspace_id: WorkspaceId) -> int:
+    """Return the number of the workspace's last event; 0 before the first."""
+    record = await fetch_one(connection, _LAST_EVENT_ID, workspace_id)
+    number: int = record["event_seq"]
+    return number

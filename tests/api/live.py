@@ -12,7 +12,7 @@ import httpx2
 import uvicorn
 from starlette.types import ASGIApp
 
-from service.api import routes
+from service.api import connections, routes
 from service.api.context import Services, StreamTimes
 from service.domain.api_keys import Scope
 from service.domain.identifiers import WorkspaceId, new_id
@@ -189,7 +189,12 @@ class _Server(uvicorn.Server):
 async def served(app: ASGIApp) -> AsyncIterator[str]:
     """Serve the application on a free port; yields its URL."""
     config = uvicorn.Config(
-        app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=5
+        app,
+        http=connections.Protocol,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
     )
     server = _Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

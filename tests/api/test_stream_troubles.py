@@ -11,7 +11,9 @@ from structlog.testing import capture_logs
 
 from service.api import stream
 from service.api.context import Services, StreamTimes
+from service.api.watched import WatchedRun
 from service.engine import hub
+from service.engine.event_sources import RunEvents
 from service.engine.signals import SLOW_POLL_SECONDS
 from service.engine.uploads import Uploads
 from tests import story
@@ -101,7 +103,7 @@ async def test_a_reader_that_leaves_takes_its_feed_with_it(idle: Live) -> None:
     begun = await story.begin(idle.world)
     async with opened(idle.client, begun.path) as leaving:
         await leaving.next_event()
-        (feed, task) = idle.engine.hub._feeds[begun.run.id]
+        (feed, task) = idle.engine.hub._feeds[RunEvents(begun.run.id)]
         assert feed.readers == 1
     async with asyncio.timeout(PATIENCE_SECONDS):
         await asyncio.wait([task])
@@ -134,10 +136,15 @@ async def test_a_reader_behind_the_ring_is_sent_away_politely_while_the_database
         service = Services(
             database=database, signals=signals, hub=feeds, uploads=Uploads(tmp_path, database)
         )
-        at_head = feeds.read(begun.run.id, begun.last - 1)
+        at_head = feeds.read(RunEvents(begun.run.id), begun.last - 1)
         await anext(at_head)
         with closed_database(postgres, database_url):
-            blocks = [block async for block in stream._blocks(service, begun.run, 0)]
+            blocks = [
+                block
+                async for block in stream.blocks(
+                    service, WatchedRun(idle.world.database, begun.run), 0
+                )
+            ]
         await at_head.aclose()
     assert blocks == [b"retry: 2000\n\n"]
 
@@ -150,7 +157,7 @@ async def test_a_stream_ends_with_a_run_that_is_deleted_under_it(idle: Live) -> 
         hub=idle.engine.hub,
         uploads=Uploads(Path(), idle.world.database),
     )
-    blocks = stream._blocks(service, begun.run, begun.last)
+    blocks = stream.blocks(service, WatchedRun(idle.world.database, begun.run), begun.last)
     await begun.end()
     async with asyncio.timeout(PATIENCE_SECONDS):
         assert b"event: run.completed\n" in await anext(blocks)

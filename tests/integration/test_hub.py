@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import pytest
 
 from service.domain.errors import UnavailableError
+from service.domain.events import EventType
 from service.domain.identifiers import RunId
 from service.engine import hub, signals
-from service.engine.hub import Hub, StreamedEvent
+from service.engine.event_sources import RunEvents, StreamedEvent
+from service.engine.hub import Hub
 from service.engine.signals import SLOW_POLL_SECONDS, Signals
 from service.store import events
 from service.store.database import Database
@@ -62,7 +64,7 @@ async def read_until(feeds: Feeds, run_id: RunId, after: int, last: int) -> list
     found: list[StreamedEvent] = []
     async with (
         asyncio.timeout(PATIENCE_SECONDS),
-        aclosing(feeds.hub.read(run_id, after)) as batches,
+        aclosing(feeds.hub.read(RunEvents(run_id), after)) as batches,
     ):
         async for batch in batches:
             assert batch
@@ -88,14 +90,13 @@ async def test_a_reader_from_the_start_gets_every_number_once(
     begun = await story.begin(world, told)
     found = await read_until(feeds, begun.run.id, 0, begun.last)
     assert numbers(found) == list(range(1, begun.last + 1))
-    assert not any(event.ends_run for event in found)
 
 
-async def test_the_event_of_a_terminal_status_is_marked(feeds: Feeds, world: World) -> None:
+async def test_an_event_is_written_as_one_block(feeds: Feeds, world: World) -> None:
     begun = await story.begin(world)
     await begun.end()
     found = await read_until(feeds, begun.run.id, 0, begun.last)
-    assert [event.ends_run for event in found] == [False, False, True]
+    assert found[-1].type is EventType.RUN_COMPLETED
     assert found[-1].block.startswith(b"id: 3\nevent: run.completed\ndata: {")
     assert found[-1].block.endswith(b"}\n\n")
     assert found[-1].block.count(b"\n") == 4
@@ -105,8 +106,8 @@ async def test_readers_at_the_head_share_the_same_bytes(feeds: Feeds, world: Wor
     begun = await story.begin(world)
     async with (
         asyncio.timeout(PATIENCE_SECONDS),
-        aclosing(feeds.hub.read(begun.run.id, begun.last)) as one,
-        aclosing(feeds.hub.read(begun.run.id, begun.last)) as other,
+        aclosing(feeds.hub.read(RunEvents(begun.run.id), begun.last)) as one,
+        aclosing(feeds.hub.read(RunEvents(begun.run.id), begun.last)) as other,
         asyncio.TaskGroup() as tasks,
     ):
         waiting = [tasks.create_task(anext(reader)) for reader in (one, other)]
@@ -122,7 +123,7 @@ async def test_a_reader_far_behind_the_ring_goes_on_from_the_table(
     begun = await story.begin(world)
     async with (
         asyncio.timeout(PATIENCE_SECONDS),
-        aclosing(feeds.hub.read(begun.run.id, 0)) as slow,
+        aclosing(feeds.hub.read(RunEvents(begun.run.id), 0)) as slow,
     ):
         found = list(await anext(slow))
         for _ in range(3):
@@ -145,7 +146,9 @@ async def test_readers_that_come_and_go_at_any_pace_miss_and_repeat_nothing(
     async def read_in_parts() -> list[int]:
         found: list[int] = []
         while not found or found[-1] < last:
-            async with aclosing(feeds.hub.read(begun.run.id, found[-1] if found else 0)) as batches:
+            async with aclosing(
+                feeds.hub.read(RunEvents(begun.run.id), found[-1] if found else 0)
+            ) as batches:
                 for _ in range(chance.randint(1, 3)):
                     found += [event.number for event in await anext(batches)]
                     await asyncio.sleep(chance.choice([0, 0, 0.01, 0.05]))
@@ -215,10 +218,10 @@ async def test_a_reader_outlives_the_loss_of_every_connection(feeds: Feeds, worl
 async def test_a_feed_ends_with_its_last_reader(feeds: Feeds, world: World) -> None:
     begun = await story.begin(world)
     await read_until(feeds, begun.run.id, 0, 1)
-    async with aclosing(feeds.hub.read(begun.run.id, 0)) as staying:
+    async with aclosing(feeds.hub.read(RunEvents(begun.run.id), 0)) as staying:
         await anext(staying)
         await read_until(feeds, begun.run.id, 0, 1)
-        assert set(feeds.hub._feeds) == {begun.run.id}
+        assert set(feeds.hub._feeds) == {RunEvents(begun.run.id)}
     assert feeds.hub._feeds == {}
 
 
@@ -237,12 +240,12 @@ async def test_readers_come_to_their_end_when_the_service_stops(feeds: Feeds, wo
     begun = await story.begin(world)
     found = []
     async with asyncio.timeout(PATIENCE_SECONDS):
-        async for batch in feeds.hub.read(begun.run.id, 0):
+        async for batch in feeds.hub.read(RunEvents(begun.run.id), 0):
             found += [event.number for event in batch]
             if found[-1] == begun.last:
                 feeds.stopping.set()
         assert found == [1, 2]
-        assert [batch async for batch in feeds.hub.read(begun.run.id, 0)] == []
+        assert [batch async for batch in feeds.hub.read(RunEvents(begun.run.id), 0)] == []
 
 
 async def test_two_hubs_on_one_database_tell_the_same(

@@ -1,30 +1,24 @@
-"""What do the routes of runs and their events promise?"""
+"""What do the routes of runs promise?"""
 
 from collections.abc import Mapping
 
-from service.api import runs, stream
+from service.api import runs
 from service.api.contract.operation import (
     JSON,
-    TEXT,
     UUID,
     Body,
     Operation,
     Query,
-    Reply,
     json_reply,
     list_query,
     one_of,
-    text,
-    whole_number,
 )
-from service.api.contract.run_models import EventPage, Progress, Run, RunDetail, RunPage
+from service.api.contract.run_models import Progress, Run, RunDetail, RunPage
 from service.api.routes import Handler
 from service.api.run_requests import RunRequest
 from service.domain.runs import RunStatus, TriggeredBy
 
 TAG = "Runs"
-EVENT_STREAM = "text/event-stream"
-_LARGEST_NUMBER = 10**stream.MAX_DIGITS - 1
 
 OPERATIONS: Mapping[Handler, Operation] = {
     runs.start_run: Operation(
@@ -66,33 +60,6 @@ OPERATIONS: Mapping[Handler, Operation] = {
         description="Light: made for polling, with `If-None-Match`.",
         headers=("If-None-Match",),
         replies={200: json_reply("How far it is.", Progress, "ETag", "Retry-After")},
-    ),
-    stream.run_events: Operation(
-        id="list_run_events",
-        tag=TAG,
-        summary="Follow a run's events",
-        description="As a stream (server-sent events) or, with `Accept: application/json`, as a "
-        "list. A fresh stream begins with `run.snapshot`; one that names the last event it has "
-        "gets the later ones, without gap or repeat. It ends with the run.",
-        query=(
-            Query("after", whole_number(0, _LARGEST_NUMBER), "List: events after this number."),
-            Query("cursor", text(1, stream.MAX_DIGITS), "List: `next_cursor` of the page before."),
-            Query(
-                "limit",
-                whole_number(1, stream.MAX_LIMIT, stream.DEFAULT_LIMIT),
-                "List: how many items a page has at most.",
-            ),
-            Query("last_event_id", TEXT, "Stream: the number of the last event you have."),
-        ),
-        headers=("Last-Event-ID",),
-        replies={
-            200: Reply(
-                "The events: a stream that stays open, or a page.",
-                {JSON: EventPage, EVENT_STREAM: TEXT},
-                ("Link",),
-            ),
-            204: Reply("The run has ended and nothing is left to tell."),
-        },
     ),
     runs.cancel_run: Operation(
         id="cancel_run",

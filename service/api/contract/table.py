@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from service.api.contract import configs, documents, reference_data, results, runs
+from service.api.contract import configs, documents, events, reference_data, results, runs
 from service.api.contract.operation import Operation
 from service.api.routes import Handler
 
@@ -12,4 +12,5 @@ OPERATIONS: Mapping[Handler, Operation] = {
     **configs.OPERATIONS,
     **runs.OPERATIONS,
     **results.OPERATIONS,
+    **events.OPERATIONS,
 }
