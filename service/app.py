@@ -7,6 +7,7 @@ PostgreSQL (ours or DATABASE_URL) -> pool -> schema -> first key -> signals -> e
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -18,6 +19,7 @@ from service.api.health import health_routes
 from service.api.hosts import AllowedHosts, WhenReady
 from service.api.limits import Limits
 from service.api.quotas import Quota, Quotas
+from service.api.sign_in import SignIn
 from service.engine import engine, hub, signals
 from service.engine.engine import EngineOptions
 from service.engine.uploads import Uploads
@@ -51,7 +53,12 @@ def create_app(settings: Settings, *, with_engine: bool = True) -> Starlette:
     description = Description(routes.ENDPOINTS)
     app = routes.application(
         lifespan,
-        pages=[*health_routes(), *description.routes(), *pages.routes()],
+        pages=[
+            *health_routes(),
+            *description.routes(),
+            *_sign_in(settings).routes(),
+            *pages.routes(),
+        ],
         cors_origins=settings.cors_origins,
     )
     app.state.stopping = asyncio.Event()
@@ -81,6 +88,14 @@ async def _open(stack: AsyncExitStack, settings: Settings, app: Starlette) -> Se
         uploads=Uploads(settings.data_dir / "uploads", database),
         limits=Limits(upload_bytes=settings.max_upload_bytes),
         quotas=_quotas(settings),
+    )
+
+
+def _sign_in(settings: Settings) -> SignIn:
+    return SignIn(
+        form=pages.text(pages.LOGIN_PAGE),
+        signed_in=pages.text(pages.SIGNED_IN_PAGE),
+        lasts=timedelta(hours=settings.session_hours),
     )
 
 

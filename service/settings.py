@@ -28,6 +28,7 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
         "database_pool_size": "a whole number from 1 to 1000",
         "workers": "a whole number from 1 to 1024",
         "lease_seconds": "a number of seconds from 1 to 3600",
+        "session_hours": "a number of hours above 0 and up to 720",
         "cors_origins": "`*`, or origins like https://app.example without a path",
         "reads_per_minute": "a whole number, 1 or more",
         "writes_per_minute": "a whole number, 1 or more",
@@ -86,6 +87,9 @@ class Settings(BaseSettings):
         default=("localhost", "127.0.0.1", "[::1]"),
         description="Names the service answers to (the Host header), separated by commas; "
         "`*` for any.",
+    )
+    session_hours: PositiveFloat = Field(
+        default=12, le=720, description="How long a browser stays signed in."
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from service.api.limits import Limits
+from service.api.memory import Memory
 from service.api.quotas import Quotas
 from service.domain.api_keys import Scope
 from service.domain.identifiers import ApiKeyId, WorkspaceId
+from service.domain.sessions import Session
 from service.engine.hub import Hub
 from service.engine.signals import Signals
 from service.engine.uploads import Uploads
@@ -31,18 +33,23 @@ class Services:
     hub: Hub
     uploads: Uploads
     limits: Limits = field(default_factory=Limits)
+    callers: "Memory[Caller]" = field(default_factory=lambda: Memory[Caller]())
     quotas: Quotas = field(default_factory=Quotas)
     stream_times: StreamTimes = field(default_factory=StreamTimes)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose key came with the request; every query is about this workspace alone."""
+    """Whose key came with the request; every query is about this workspace alone.
+
+    A browser came with a `session` that was begun with the key.
+    """
 
     workspace_id: WorkspaceId
     api_key_id: ApiKeyId
     key_name: str
     scopes: frozenset[Scope]
+    session: Session | None = None
 
 
 def services(request: Request) -> Services:

@@ -39,6 +39,7 @@ FAILURES: dict[str, Failure] = {
         401, "A valid API key is needed", {"WWW-Authenticate": 'Bearer realm="matchstream"'}
     ),
     "insufficient_scope": Failure(403, "The API key lacks a scope"),
+    "cross_site_request": Failure(403, "Not sent by a page of this service"),
     "not_found": Failure(404, "Not found"),
     "method_not_allowed": Failure(405, "Method not allowed"),
     "conflict": Failure(409, "The present state does not allow this"),

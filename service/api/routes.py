@@ -22,6 +22,8 @@ from starlette.types import Lifespan, Receive, Send
 from starlette.types import Scope as Connection
 
 from service.api import (
+    api_keys,
+    auth,
     configs,
     cors,
     documents,
@@ -33,7 +35,6 @@ from service.api import (
     runs,
     stream,
 )
-from service.api.auth import Authenticator, require_scope
 from service.api.context import Caller, services
 from service.api.quotas import Quota
 from service.api.reply_headers import ReplyHeaders
@@ -67,6 +68,7 @@ ONE_REFERENCE_DATA = f"{REFERENCE_DATA}/{{reference_data_id}}"
 DOCUMENTS = "/v1/documents"
 CONFIGS = "/v1/matching/configs"
 RUNS = "/v1/matching/runs"
+API_KEYS = "/v1/api-keys"
 # What is sent to these is rows or documents, in any number.
 UPLOADED = (REFERENCE_DATA, "/v1/matching/reference-data", DOCUMENTS)
 
@@ -107,6 +109,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         results.review_result,
         Scope.WRITE,
     ),
+    Endpoint("GET", API_KEYS, api_keys.list_all, Scope.ADMIN),
+    Endpoint("POST", API_KEYS, api_keys.create, Scope.ADMIN),
+    Endpoint("GET", f"{API_KEYS}/{{api_key_id}}", api_keys.read, Scope.ADMIN),
+    Endpoint("DELETE", f"{API_KEYS}/{{api_key_id}}", api_keys.revoke, Scope.ADMIN),
+    Endpoint("GET", "/v1/session", api_keys.who_am_i, Scope.READ),
 )
 
 
@@ -134,23 +141,21 @@ def application(
 
 
 def api_routes(endpoints: Sequence[Endpoint] = ENDPOINTS) -> list[Route]:
-    """Return one route per path of the table, sharing one memory of checked keys."""
-    authenticator = Authenticator()
+    """Return one route per path of the table."""
     by_path: defaultdict[str, list[Endpoint]] = defaultdict(list)
     for endpoint in endpoints:
         by_path[endpoint.path].append(endpoint)
-    return [Route(path, Resource(methods, authenticator)) for path, methods in by_path.items()]
+    return [Route(path, Resource(methods)) for path, methods in by_path.items()]
 
 
 class Resource:
     """All methods of one path, behind the check of key and scope."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], authenticator: Authenticator) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         """Take the path's endpoints; HEAD is answered wherever GET is."""
         self._by_method = {endpoint.method: endpoint for endpoint in endpoints}
         if "GET" in self._by_method:
             self._by_method["HEAD"] = self._by_method["GET"]
-        self._authenticator = authenticator
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Answer one request; raises what the exception handlers turn into problems."""
@@ -158,8 +163,9 @@ class Resource:
         endpoint = self._by_method.get(request.method)
         if endpoint is None:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(self._by_method))})
-        caller = await self._authenticator.identify(request, services(request).database)
-        require_scope(caller, endpoint.scope)
+        service = services(request)
+        caller = await auth.identify(request, service.database, service.callers)
+        auth.require_scope(caller, endpoint.scope)
         _count(request, caller, endpoint.quota)
         response = await endpoint.handler(request, caller)
         if request.method == "HEAD":

@@ -4,12 +4,14 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from service.domain.api_keys import ApiKey, Scope
+from service.domain.api_keys import NAME_MAX_LENGTH, ApiKey, Scope
 from service.domain.errors import (
     InvalidInputError,
     NotFoundError,
@@ -24,7 +26,17 @@ from service.store.data_directory import Layout
 from service.store.database import Connection, connect
 
 ALL_SCOPES = ",".join(Scope)
-NAME_MAX_LENGTH = 200
+MAX_DAYS = 3650
+_COLUMNS = (
+    "id",
+    "name",
+    "scopes",
+    "status",
+    "created_at",
+    "last_used_at",
+    "expires_at",
+    "workspace",
+)
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 
@@ -86,13 +98,30 @@ def _has_database(settings: Settings) -> bool:
 def create(
     name: Annotated[str, typer.Option(help="What the key is for.")],
     scopes: Annotated[str, typer.Option(help="What it may do.")] = ALL_SCOPES,
+    workspace: Annotated[
+        str, typer.Option(help="Which workspace it opens; a new name makes a new one.")
+    ] = workspaces.DEFAULT_NAME,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=MAX_DAYS, help="In how many days it expires.")
+    ] = None,
 ) -> None:
     """Make a key and print it, this once, on standard output."""
     settings = load()
     is_new = settings.database_url is None and not _has_database(settings)
-    key = asyncio.run(_create(settings, name, _read_scopes(scopes)))
+    wanted = _NewKey(_checked(name, "key"), _read_scopes(scopes), _checked(workspace, "workspace"))
+    expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    key, is_new_workspace = asyncio.run(_create(settings, wanted, expires_at))
     typer.echo(f"{_opened_by_key(settings, is_new=is_new)} It is shown this once.", err=True)
+    if is_new_workspace and workspace != workspaces.DEFAULT_NAME:
+        typer.echo(f"The workspace {_shown(workspace)} was made for it, and is empty.", err=True)
     typer.echo(key)
+
+
+@dataclass(frozen=True, slots=True)
+class _NewKey:
+    name: str
+    scopes: frozenset[Scope]
+    workspace: str
 
 
 def _opened_by_key(settings: Settings, *, is_new: bool) -> str:
@@ -104,13 +133,26 @@ def _opened_by_key(settings: Settings, *, is_new: bool) -> str:
     return f"The key is for the data in {settings.data_dir}{made}."
 
 
-async def _create(settings: Settings, name: str, scopes: frozenset[Scope]) -> str:
-    if not 1 <= len(name) <= NAME_MAX_LENGTH or "\0" in name:
-        raise InvalidInputError(f"A key's name has 1 to {NAME_MAX_LENGTH} characters.")
-    async with _connection(settings) as connection:
-        workspace_id = await workspaces.ensure_default(connection)
-        _, key = await api_keys.create(connection, workspace_id, name, scopes)
-    return key
+async def _create(
+    settings: Settings, wanted: _NewKey, expires_at: datetime | None
+) -> tuple[str, bool]:
+    async with _connection(settings) as connection, connection.transaction():
+        # The service's own workspace comes first, also where a key for another one is made first.
+        workspace_id, is_new = await workspaces.ensure_default(connection), False
+        if wanted.workspace != workspaces.DEFAULT_NAME:
+            workspace_id, is_new = await workspaces.ensure(connection, wanted.workspace)
+        _, key = await api_keys.create(
+            connection, workspace_id, wanted.name, wanted.scopes, expires_at
+        )
+    return key, is_new
+
+
+def _checked(name: str, what: str) -> str:
+    if not 1 <= len(name) <= NAME_MAX_LENGTH or not name.isprintable():
+        raise InvalidInputError(
+            f"A {what}'s name has 1 to {NAME_MAX_LENGTH} characters that can be printed."
+        )
+    return name
 
 
 def _read_scopes(text: str) -> frozenset[Scope]:
@@ -125,22 +167,45 @@ def _read_scopes(text: str) -> frozenset[Scope]:
 
 
 @app.command("list")
-def list_keys() -> None:
-    """Print the workspace's keys, without their secrets."""
-    found = asyncio.run(_list(_load_existing()))
+def list_keys(
+    workspace: Annotated[str | None, typer.Option(help="Only the keys of this workspace.")] = None,
+) -> None:
+    """Print all keys, without their secrets."""
+    found = asyncio.run(_list(_load_existing(), workspace))
     if sys.stdout.isatty():
-        typer.echo("\t".join(("id", "name", "scopes", "state", "created_at")))
-    for key in found:
-        state = "revoked" if key.revoked_at else "open"
-        scopes = ",".join(sorted(key.scopes))
-        typer.echo(
-            "\t".join((str(key.id), key.name, scopes, state, f"{timestamp(key.created_at)}"))
+        typer.echo("\t".join(_COLUMNS))
+    now = datetime.now(UTC)
+    for name, key in found:
+        cells = (
+            str(key.id),
+            _shown(key.name),
+            ",".join(sorted(key.scopes)),
+            key.status(now).value,
+            timestamp(key.created_at),
+            timestamp(key.last_used_at) or "-",
+            timestamp(key.expires_at) or "-",
+            _shown(name),
         )
+        typer.echo("\t".join(map(str, cells)))
 
 
-async def _list(settings: Settings) -> tuple[ApiKey, ...]:
+async def _list(settings: Settings, workspace: str | None) -> list[tuple[str, ApiKey]]:
     async with _connection(settings) as connection:
-        return await api_keys.list_all(connection, await workspaces.ensure_default(connection))
+        names = await workspaces.list_all(connection)
+        if workspace is not None and workspace not in names.values():
+            known = ", ".join(_shown(name) for name in names.values())
+            raise NotFoundError(f"There is no workspace {_shown(workspace)}; there are {known}.")
+        return [
+            (name, key)
+            for workspace_id, name in names.items()
+            if workspace in (None, name)
+            for key in await api_keys.list_all(connection, workspace_id)
+        ]
+
+
+def _shown(name: str) -> str:
+    """Write a name that came by the API so that it moves no terminal and no column."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in name)
 
 
 @app.command()
@@ -151,6 +216,7 @@ def revoke(key_id: Annotated[UUID, typer.Argument(help="The id that `keys list` 
 
 async def _revoke(settings: Settings, key_id: ApiKeyId) -> None:
     async with _connection(settings) as connection:
-        workspace_id = await workspaces.ensure_default(connection)
-        if not await api_keys.revoke(connection, workspace_id, key_id):
-            raise NotFoundError(f"There is no open key {key_id}.")
+        for workspace_id in await workspaces.list_all(connection):
+            if await api_keys.revoke(connection, workspace_id, key_id):
+                return
+    raise NotFoundError(f"There is no open key {key_id}.")

@@ -9,6 +9,7 @@ from enum import StrEnum
 from service.domain.identifiers import ApiKeyId, WorkspaceId
 
 KEY_PREFIX = "ms_"
+NAME_MAX_LENGTH = 200
 _SECRET_BYTES = 32
 
 
@@ -18,6 +19,14 @@ class Scope(StrEnum):
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+
+
+class ApiKeyStatus(StrEnum):
+    """Whether a key opens anything, and why not."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,14 @@ class ApiKey:
     last_used_at: datetime | None
     expires_at: datetime | None
     revoked_at: datetime | None
+
+    def status(self, now: datetime) -> ApiKeyStatus:
+        """Tell what the key is at this time."""
+        if self.revoked_at is not None:
+            return ApiKeyStatus.REVOKED
+        if self.expires_at is not None and self.expires_at <= now:
+            return ApiKeyStatus.EXPIRED
+        return ApiKeyStatus.ACTIVE
 
 
 def new_key() -> str:

@@ -55,6 +55,12 @@ class InsufficientScopeError(MatchstreamError):
     code = "insufficient_scope"
 
 
+class CrossSiteRequestError(MatchstreamError):
+    """A change came with a browser's cookie, but not from a page of this service."""
+
+    code = "cross_site_request"
+
+
 class NotFoundError(MatchstreamError):
     """There is no such thing in the caller's workspace."""
 

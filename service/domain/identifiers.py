@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 WorkspaceId = NewType("WorkspaceId", UUID)
 ApiKeyId = NewType("ApiKeyId", UUID)
+SessionId = NewType("SessionId", UUID)
 ReferenceDataId = NewType("ReferenceDataId", UUID)
 ConfigId = NewType("ConfigId", UUID)
 RunId = NewType("RunId", UUID)

@@ -17,6 +17,7 @@ _HEADERS = {
 }
 
 _FRONT_PAGE = "index.html"
+LOGIN_PAGE, SIGNED_IN_PAGE = "login.html", "signed_in.html"
 _STATIC = (
     ("/static/style.css", "style.css", "text/css"),
     ("/static/icon.svg", "icon.svg", "image/svg+xml"),
@@ -57,6 +58,11 @@ def _static(path: str, name: str, media_type: str) -> Route:
         return Response(content, headers=_HEADERS, media_type=media_type)
 
     return Route(path, answer, name=name, include_in_schema=False)
+
+
+def text(name: str) -> str:
+    """Return a page as it is stored."""
+    return _read(name).decode()
 
 
 def _read(name: str) -> bytes:

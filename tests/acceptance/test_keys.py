@@ -27,9 +27,9 @@ def test_keys_made_beside_and_before_a_service_open_it(tmp_path: Path) -> None:
             assert httpx2.get(service.url + RUNS, headers=headers).status_code == 200
         names = [line.split("\t")[1:4] for line in listed(data_dir)]
     assert names == [
-        ["before", "read", "open"],
-        ["first", "admin,read,write", "open"],
-        ["beside", "admin,read,write", "open"],
+        ["before", "read", "active"],
+        ["first", "admin,read,write", "active"],
+        ["beside", "admin,read,write", "active"],
     ]
 
 
@@ -43,6 +43,32 @@ def test_a_revoked_key_opens_nothing(tmp_path: Path) -> None:
         assert httpx2.get(service.url + RUNS, headers=headers).status_code == 401
         again = run_command(data_dir, "keys", "revoke", key_id)
     assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+
+
+def test_another_workspace_is_made_by_its_name_and_shares_nothing(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    made = run_command(
+        data_dir, "keys", "create", "--name", "one", "--workspace", "acme", "--days", "30"
+    )
+    again = run_command(data_dir, "keys", "create", "--name", "two", "--workspace", "acme")
+    default = run_command(data_dir, "keys", "create", "--name", "three")
+    assert "The workspace acme was made for it" in made.stderr
+    assert "acme" not in again.stderr + default.stderr
+    rows = [line.split("\t") for line in listed(data_dir)]
+    assert [(row[1], row[7]) for row in rows] == [
+        ("three", "default"),
+        ("one", "acme"),
+        ("two", "acme"),
+    ]
+    assert [row[6] == "-" for row in rows] == [True, False, True]
+    assert {row[5] for row in rows} == {"-"}
+    of_acme = run_command(data_dir, "keys", "list", "--workspace", "acme").stdout
+    assert [line.split("\t")[1] for line in of_acme.splitlines()] == ["one", "two"]
+    missing = run_command(data_dir, "keys", "list", "--workspace", "acne")
+    assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
+    assert "There is no workspace acne; there are default, acme." in missing.stderr
+    assert run_command(data_dir, "keys", "revoke", rows[1][0]).returncode == 0
+    assert listed(data_dir)[1].split("\t")[3] == "revoked"
 
 
 @pytest.mark.parametrize("words", [("list",), ("revoke", "01890000-0000-7000-8000-000000000000")])

@@ -27,6 +27,7 @@ FAILURES: list[tuple[Exception, int, str]] = [
     (InvalidInputError("Wrong."), 400, "validation_error"),
     (domain_errors.UnauthorizedError("Who?"), 401, "unauthorized"),
     (domain_errors.InsufficientScopeError("No."), 403, "insufficient_scope"),
+    (domain_errors.CrossSiteRequestError("Not ours."), 403, "cross_site_request"),
     (domain_errors.NotFoundError("Nothing."), 404, "not_found"),
     (HTTPException(405), 405, "method_not_allowed"),
     (domain_errors.ConflictError("Busy."), 409, "conflict"),

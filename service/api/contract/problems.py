@@ -30,6 +30,11 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "The key is good, but lacks the scope that this route needs. Use a key with that scope.",
         "This needs the scope `write`, which the key `dashboard` does not have.",
     ),
+    "cross_site_request": Explanation(
+        "A change came with a browser's session, but not from a page of this service: its `Origin` "
+        "is another one, or `X-Requested-With` is missing. Programs send a key instead.",
+        "A change by a signed-in browser needs the header `X-Requested-With`.",
+    ),
     "not_found": Explanation(
         "There is no such thing in the key's workspace. What belongs to other workspaces is not "
         "told apart from what does not exist.",

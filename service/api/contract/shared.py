@@ -26,6 +26,7 @@ PATH_PARAMETERS: Mapping[str, Described] = {
     "config_id": Described(UUID, "Id of the matching config."),
     "run_id": Described(UUID, "Id of the run."),
     "result_id": Described(UUID, "Id of the result."),
+    "api_key_id": Described(UUID, "Id of the API key."),
 }
 
 REQUEST_HEADERS: Mapping[str, Described] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from service.api.contract import configs, documents, events, reference_data, results, runs
+from service.api.contract import api_keys, configs, documents, events, reference_data, results, runs
 from service.api.contract.operation import Operation
 from service.api.routes import Handler
 
@@ -13,4 +13,5 @@ OPERATIONS: Mapping[Handler, Operation] = {
     **runs.OPERATIONS,
     **results.OPERATIONS,
     **events.OPERATIONS,
+    **api_keys.OPERATIONS,
 }
