@@ -8,7 +8,14 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -36,6 +43,7 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
         "max_upload_bytes": "a whole number of bytes, 1 or more",
         "shutdown_seconds": "a number of seconds above 0 and up to 600",
         "log_level": "debug, info, warning or error",
+        "url": "an address like http://127.0.0.1:8000",
     }
 )
 
@@ -113,6 +121,14 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."
+    )
+    url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Service that commands talk to; by default the one on the data directory.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="Key that commands use; by default the first one."
     )
 
     @field_validator("allowed_hosts", mode="before")

@@ -21,7 +21,7 @@ async def ensure(database: Database, data_dir: Path) -> str | None:
     async with database.transaction() as connection:
         # Several processes that start at once take turns here.
         workspace_id = await workspaces.ensure_default(connection)
-        kept = _read(path)
+        kept = read(data_dir)
         if kept is not None and await api_keys.find(connection, hash_key(kept)) is not None:
             return kept
         if any(key.name == KEY_NAME for key in await api_keys.list_all(connection, workspace_id)):
@@ -32,8 +32,9 @@ async def ensure(database: Database, data_dir: Path) -> str | None:
         return key
 
 
-def _read(path: Path) -> str | None:
-    """Read the kept key, None when there is none."""
+def read(data_dir: Path) -> str | None:
+    """Read the kept key of a data directory, None when there is none."""
+    path = data_dir / FILE_NAME
     try:
         return path.read_text().strip() or None
     except FileNotFoundError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 
+from service.cli.client import Client
 from service.cli.demo import COLLECTION, Sample
 from tests.service_process import ServiceProcess, running, spawned, wait_until_gone
 
@@ -90,7 +91,7 @@ def test_the_printed_commands_work_when_pasted(tmp_path: Path) -> None:
 
 async def test_an_interrupted_sample_is_picked_up_where_it_stopped(tmp_path: Path) -> None:
     with running(tmp_path / "data") as service:
-        async with httpx2.AsyncClient(base_url=service.url, headers=service.headers) as client:
+        async with Client(service.url, service.key) as client:
             sample = Sample(client)
             await sample.config_of(await sample.reference_data())
         assert total(service, "/v1/matching/runs") == 0

@@ -51,7 +51,7 @@ def test_every_make_target_it_names_exists_and_is_run_somewhere() -> None:
 
 
 def test_every_command_is_listed() -> None:
-    named = set(re.findall(r"\.venv/bin/matchstream ([a-z ]+)", README))
+    named = set(re.findall(r"^\| `\.venv/bin/matchstream ([a-z ]+)", README, re.MULTILINE))
     commands = {command_name(command) for command in app.registered_commands}
     key_commands = {f"keys {command_name(command)}" for command in keys_app.registered_commands}
     assert {name.strip() for name in named} == commands | key_commands

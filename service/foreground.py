@@ -1,0 +1,171 @@
+"""How does the service run in the foreground: from the first byte on the port to the last one?
+
+listen ─► come up, answering health checks ─► companion beside it ─► signal ─► stop ─► go down
+
+The companion either comes along (it is cancelled when the service stops) or leads (the service
+stops when it has ended; the first signal cancels it).
+"""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import uvicorn
+from starlette.applications import Starlette
+
+from service.api import connections
+from service.cli import address, keys
+from service.domain.errors import MatchstreamError, StartupError
+from service.settings import Settings
+
+BACKLOG = 2048
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What is known once the service takes requests."""
+
+    url: str
+    first_key: str | None
+    settings: Settings
+
+
+Companion: TypeAlias = Callable[[Running], Coroutine[object, None, object]]
+
+
+def serve(settings: Settings, service: Starlette, beside: Companion) -> None:
+    """Serve until a signal comes, with `beside` running once the service is ready."""
+    with suppress(asyncio.CancelledError):
+        _run(settings, service, beside, leads=False)
+
+
+def lead(settings: Settings, service: Starlette, job: Companion) -> None:
+    """Serve on a free port until `job` has ended; the first signal cancels it, the second all.
+
+    Raises what the job raises, once the service is down, and CancelledError after a signal.
+    """
+    _run(settings.model_copy(update={"port": 0}), service, job, leads=True)
+
+
+def _run(settings: Settings, service: Starlette, beside: Companion, *, leads: bool) -> None:
+    # The port comes first: when it is taken, nothing else is started.
+    with _listen(settings) as listener:
+        config = uvicorn.Config(
+            service,
+            http=connections.Protocol,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
+        )
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(_Service(settings, config, listener).run(beside, leads=leads))
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Bind the port, or say why not."""
+    where = f"port {settings.port} of {settings.host}"
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StartupError(
+                f"Another program listens on {where}: stop it, or choose another port with "
+                "MATCHSTREAM_PORT."
+            ) from error
+        raise StartupError(
+            f"The service cannot listen on {where} ({error.strerror}): see MATCHSTREAM_HOST and "
+            "MATCHSTREAM_PORT."
+        ) from error
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling, which would end us before the rest is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[explicit-override] # from 3.12
+        """Leave signals to the service."""
+        yield
+
+
+class _Service:
+    """The application and its server, from the first byte on the port to the last one."""
+
+    def __init__(self, settings: Settings, config: uvicorn.Config, listener: socket.socket) -> None:
+        """Serve `config.app` on the listening socket."""
+        self._settings = settings
+        self._listener = listener
+        self._server = _Server(config)
+        if not isinstance(config.app, Starlette):
+            raise TypeError("The configuration's application must be ours.")
+        self._app = config.app
+        self._starting: asyncio.Task[object] | None = None
+        self._leader: asyncio.Task[object] | None = None
+        self._failure: BaseException | None = None
+
+    async def run(self, beside: Companion, *, leads: bool) -> None:
+        """Answer health checks at once, come up, and serve until a signal, or the leader's end."""
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self._stop)
+        self._starting = asyncio.current_task()
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(self._server.serve(sockets=[self._listener]))
+            async with AsyncExitStack() as stack:
+                with keys.naming_the_database(self._settings):
+                    lifespan = self._app.router.lifespan_context(self._app)
+                    await stack.enter_async_context(lifespan)
+                self._starting = None
+                running = self._describe()
+                stack.enter_context(address.left(self._settings.data_dir, running.url))
+                work = beside(running)
+                companion = tasks.create_task(self._follow(work) if leads else work)
+                self._leader = companion if leads else None
+                await serving
+                companion.cancel()
+        # The service is down: now the leader's failure, if it has one, may be told.
+        if self._failure is not None:
+            raise self._failure
+
+    async def _follow(self, job: Coroutine[object, None, object]) -> None:
+        """Do the job, and stop the service when it ends, however it ends."""
+        try:
+            await job
+        except MatchstreamError as error:
+            self._failure = error
+        except asyncio.CancelledError as error:
+            self._failure = error
+            raise
+        finally:
+            self._leader = None
+            self._stop()
+
+    def _stop(self) -> None:
+        """Stop at a signal: politely; at the second one without waiting for requests."""
+        if self._leader is not None:
+            self._leader.cancel()
+            self._leader = None
+            return
+        self._app.state.stopping.set()
+        self._server.force_exit = self._server.should_exit
+        self._server.should_exit = True
+        if self._starting is not None:
+            self._starting.cancel()
+
+    def _describe(self) -> Running:
+        """Say where we are; the port may have been chosen by the system."""
+        host = ANYWHERE.get(self._settings.host, self._settings.host)
+        host = f"[{host}]" if ":" in host else host
+        port = self._listener.getsockname()[1]
+        return Running(f"http://{host}:{port}", self._app.state.first_key, self._settings)

@@ -1,0 +1,110 @@
+"""Does the command line match files, follow runs and review results, for people and scripts?"""
+
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.service_process import COMMAND, environment, fleet, run_command, running
+
+DATA = Path(__file__).parents[1] / "data" / "invoices_1k"
+INVOICES, ORDERS = str(DATA / "invoices.csv"), str(DATA / "purchase_orders.csv")
+FILES = (INVOICES, "--against", ORDERS, "--document-id", "invoice_id", "--reference-id", "po_id")
+MAPPINGS = ("--map", "po_number=po_number:exact:0.4", "--map", "vendor_name=vendor_name:fuzzy:0.6")
+DOCUMENTS = 500
+
+
+def test_beside_a_running_service_it_needs_neither_address_nor_key(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data):
+        proposed = run_command(data, "match", *FILES, "--suggest")
+        options = re.findall(r"^--map (\S+)$", proposed.stdout, re.MULTILINE)
+        assert "vendor_name=vendor_name:fuzzy" in proposed.stdout
+        assert not any(option.startswith("invoice_id=") for option in options)
+
+        chosen = [word for option in options for word in ("--map", option)]
+        matched = run_command(data, "match", *FILES, *chosen, "--json")
+        assert (matched.returncode, matched.stderr) == (0, "")
+        run = json.loads(matched.stdout)
+        assert (run["status"], run["rows_processed"]) == ("completed", DOCUMENTS)
+
+        listed = run_command(data, "runs", "--json")
+        assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == [run["id"]]
+
+        watched = run_command(data, "watch", run["id"])
+        assert watched.returncode == 0
+        assert f"run.snapshot\t{DOCUMENTS}/{DOCUMENTS}" in watched.stdout
+        assert f"{run['rows_matched']} of {DOCUMENTS} documents matched" in watched.stderr
+
+        best = run_command(data, "results", run["id"], "--limit", "1", "--json")
+        result = json.loads(best.stdout)
+        reviewed = run_command(data, "review", run["id"], result["id"], "approved")
+        assert reviewed.stdout == f"{result['document_id']}: approved\n"
+        approved = run_command(data, "results", run["id"], "--status", "approved")
+        assert approved.stdout.startswith(f"{result['id']}\t{result['document_id']}\t")
+        assert approved.stdout.count("\n") == 1
+
+        unknown = run_command(data, "watch", "nothing")
+        assert (unknown.returncode, unknown.stdout) == (1, "")
+        assert "nothing" in unknown.stderr
+
+
+def test_without_a_service_it_runs_one_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    documents = Path(INVOICES).read_bytes()
+    matched = subprocess.run(
+        [COMMAND, "match", "-", *FILES[1:], *MAPPINGS],
+        input=documents,
+        capture_output=True,
+        timeout=30,
+        env=environment(data),
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (matched.returncode, matched.stdout) == (0, b""), matched.stderr.decode()
+    assert f" of {DOCUMENTS} documents matched" in matched.stderr.decode()
+    refused = run_command(data, "runs")
+    assert refused.returncode == 1
+    assert "No service runs on the data in" in refused.stderr
+
+
+def test_an_interrupt_cancels_the_run(tmp_path: Path, empty_database_url: str) -> None:
+    # Nobody carries the run out: it waits until it is cancelled.
+    with fleet(tmp_path, empty_database_url, workers=0) as parts:
+        api = parts.apis[0]
+        extra = {"MATCHSTREAM_URL": api.url, "MATCHSTREAM_API_KEY": api.key}
+        watching = {**extra, "MATCHSTREAM_DATA_DIR": str(tmp_path / "none")}
+        with subprocess.Popen(
+            [COMMAND, "match", *FILES, *MAPPINGS],
+            stdout=subprocess.PIPE,
+            env=environment(tmp_path / "none", extra),
+            cwd=tmp_path,
+        ) as command:
+            events = run_command(tmp_path / "none", "runs", "--json", extra=watching)
+            while not events.stdout:
+                events = run_command(tmp_path / "none", "runs", "--json", extra=watching)
+            command.send_signal(signal.SIGINT)
+            assert command.wait(10) == 130
+        ended = run_command(tmp_path / "none", "runs", "--json", extra=watching)
+        assert json.loads(ended.stdout)["status"] == "cancelled"
+        followed = run_command(
+            tmp_path / "none", "watch", json.loads(ended.stdout)["id"], extra=watching
+        )
+        assert followed.returncode == 130
+
+
+def test_what_cannot_be_meant_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    cases = (
+        (("match", "none.csv", *FILES[1:3], *MAPPINGS), "There is no file none.csv."),
+        (("match", *FILES), "Say what compares to what with --map"),
+        (("match", *FILES, *MAPPINGS, "--out", "-", "--json"), "both write to standard output"),
+        (("match", *FILES, *MAPPINGS, "--out", "no/where.csv"), "There is no folder"),
+        (("match", *FILES, "--map", "vendor"), "write it as SOURCE=TARGET"),
+    )
+    for words, sentence in cases:
+        refused = run_command(data, *words)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert sentence in refused.stderr
+    assert not data.exists()

@@ -1,0 +1,123 @@
+"""Does the client of the API do what its users rely on: every event once, clear refusals?"""
+
+import asyncio
+import re
+import textwrap
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from service.cli.client import Client, ClientError
+from tests import story
+from tests.api.live import IDLE, Live, running
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+PROGRAM = re.search(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCK = 65536
+UNLIMITED = 1 << 40
+
+
+@pytest.fixture
+async def live(database_url: str, tmp_path: Path) -> AsyncIterator[Live]:
+    """A service with an engine."""
+    async with running(database_url, tmp_path) as live:
+        yield live
+
+
+def client_of(live: Live, url: str | None = None) -> Client:
+    """A client of the service with the key of the tests' own."""
+    key = live.client.headers["Authorization"].removeprefix("Bearer ")
+    return Client(url or str(live.client.base_url), key, reconnect_seconds=0.001)
+
+
+async def test_the_program_of_the_readme_runs(live: Live) -> None:
+    assert PROGRAM is not None
+    written = f"async def program(url, key, config_id):\n{textwrap.indent(PROGRAM[1], '    ')}"
+    scope: dict[str, Any] = {}
+    exec(f"{written}    return results", scope)
+    key = live.client.headers["Authorization"].removeprefix("Bearer ")
+    results = await scope["program"](str(live.client.base_url), key, str(live.world.config_id))
+    assert len(results) == 20
+    assert [each["document_id"] for each in results] == sorted(
+        each["document_id"] for each in results
+    )
+
+
+async def test_a_refusal_is_the_sentence_of_the_service(live: Live) -> None:
+    async with client_of(live) as client:
+        with pytest.raises(ClientError, match="nothing") as refused:
+            await client.run("nothing").state()
+        with pytest.raises(ClientError, match="`threshold` must be less") as wrong:
+            await client.create_config(
+                {
+                    "name": "x",
+                    "reference_data_id": str(live.world.reference_id),
+                    "field_mappings": [
+                        {"source": "a", "target": "name", "strategy": "fuzzy", "weight": 1}
+                    ],
+                    "threshold": 7,
+                }
+            )
+    assert (refused.value.status, refused.value.problem) == (404, "not_found")
+    assert (wrong.value.status, wrong.value.problem) == (400, "validation_error")
+
+
+async def test_no_service_is_a_sentence_too() -> None:
+    async with Client("http://127.0.0.1:1", "ms_none") as client:
+        with pytest.raises(ClientError, match="did not answer") as failed:
+            await client.ask("GET", "/v1/matching/runs")
+    assert failed.value.status is None
+
+
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, budget: int) -> None:
+    """Pass on up to `budget` bytes, then close."""
+    try:
+        while budget > 0 and (part := await reader.read(BLOCK)):
+            writer.write(part[:budget])
+            await writer.drain()
+            budget -= len(part)
+    except ConnectionError:
+        # The other side has left first.
+        pass
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def cutting(target: str, after_bytes: int, cuts: int) -> AsyncIterator[str]:
+    """Stand before a service, and cut the first `cuts` replies after so many bytes."""
+    place = urlsplit(target)
+    left = cuts
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal left
+        far_reader, far_writer = await asyncio.open_connection(place.hostname, place.port)
+        budget, left = (after_bytes if left > 0 else UNLIMITED), left - 1
+        async with asyncio.TaskGroup() as tasks:
+            asking = tasks.create_task(copy(reader, far_writer, UNLIMITED))
+            await copy(far_reader, writer, budget)
+            asking.cancel()
+
+    server = await asyncio.start_server(pass_on, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize("after_bytes", [200, 900, 2_500])
+async def test_a_stream_that_is_cut_is_resumed_and_every_event_comes_once(
+    database_url: str, tmp_path: Path, after_bytes: int
+) -> None:
+    async with running(database_url, tmp_path, options=IDLE) as live:
+        begun = await story.begin(live.world, told=30)
+        await begun.end()
+        async with (
+            cutting(str(live.client.base_url), after_bytes, cuts=3) as url,
+            client_of(live, url) as client,
+        ):
+            run = client.run(str(begun.run.id))
+            numbers = [int(event.number) async for event in run.events(after="0")]
+    assert numbers == list(range(1, begun.last + 1))
