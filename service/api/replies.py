@@ -44,9 +44,9 @@ def deleted(identifier: object) -> Response:
     return reply({"deleted": True, "id": str(identifier)})
 
 
-def not_modified(etag: str) -> Response:
+def not_modified(etag: str, headers: Mapping[str, str] | None = None) -> Response:
     """Say that what the client has is still what there is."""
-    return Response(status_code=304, headers={"ETag": etag})
+    return Response(status_code=304, headers={**(headers or {}), "ETag": etag})
 
 
 def problem(value: Json, status: int, headers: Mapping[str, str] | None = None) -> Response:

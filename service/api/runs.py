@@ -3,7 +3,16 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import conditions, filters, limits, pages, pagination, parameters, replies
+from service.api import (
+    conditions,
+    filters,
+    limits,
+    pages,
+    pagination,
+    parameters,
+    polling,
+    replies,
+)
 from service.api.context import Caller, services
 from service.api.lookup import fetch_run, find_run
 from service.api.pages import Source
@@ -21,8 +30,6 @@ from service.store.runs import RunFilter
 
 RUN_LIST = pagination.Listing(key=RunId, filters=("config_id", "status", "triggered_by"))
 TOP_RESULTS = 50
-# How soon it is worth asking again about a run that is alive.
-POLL_SECONDS = "1"
 
 
 async def start_run(request: Request, caller: Caller) -> Response:
@@ -74,26 +81,25 @@ async def get_run(request: Request, caller: Caller) -> Response:
     They are fewer where they would be too large for a page. What is shown is as old as the ETag.
     """
     parameters.query(request, ())
-    async with snapshot(services(request).database) as connection:
-        run = await fetch_run(connection, request, caller)
-        etag = _tag(run)
-        if conditions.is_known(request, etag):
-            return _not_modified(run, etag)
-        value: dict[str, replies.Json] = dict(representation.run(run))
-        if run.status.is_terminal:
+    run = await polling.state_of(request, caller)
+    if conditions.is_known(request, polling.tag(run)):
+        return polling.not_modified(request, run)
+    value: dict[str, replies.Json] = dict(representation.run(run))
+    if run.status.is_terminal:
+        async with snapshot(services(request).database) as connection:
+            run = await fetch_run(connection, request, caller)
             top = await top_results(connection, run.id, TOP_RESULTS)
-            value["results"] = top.items
-    return replies.reply(value, headers=_polling_headers(run, etag))
+        value = {**representation.run(run), "results": top.items}
+    return replies.reply(value, headers=polling.headers(request, run))
 
 
 async def get_progress(request: Request, caller: Caller) -> Response:
     """Tell how far a run is, from its row alone."""
     parameters.query(request, ())
-    run = await find_run(request, caller)
-    etag = _tag(run)
-    if conditions.is_known(request, etag):
-        return _not_modified(run, etag)
-    return replies.reply(representation.progress(run), headers=_polling_headers(run, etag))
+    run = await polling.state_of(request, caller)
+    if conditions.is_known(request, polling.tag(run)):
+        return polling.not_modified(request, run)
+    return replies.reply(representation.progress(run), headers=polling.headers(request, run))
 
 
 async def cancel_run(request: Request, caller: Caller) -> Response:
@@ -114,19 +120,3 @@ async def cancel_run(request: Request, caller: Caller) -> Response:
 
 def _wake_watchers(signals: Signals, run: Run) -> None:
     signals.notify(run_topic(run.id), workspace_topic(run.workspace_id))
-
-
-def _tag(run: Run) -> str:
-    return conditions.version_tag(run.version, run.last_event_id)
-
-
-def _not_modified(run: Run, etag: str) -> Response:
-    response = replies.not_modified(etag)
-    response.headers.update(_polling_headers(run, etag))
-    return response
-
-
-def _polling_headers(run: Run, etag: str) -> dict[str, str]:
-    if run.status.is_terminal:
-        return {"ETag": etag}
-    return {"ETag": etag, "Retry-After": POLL_SECONDS}

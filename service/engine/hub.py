@@ -26,6 +26,7 @@ from service.engine.event_sources import (
     is_whole,
     read_page,
 )
+from service.engine.run_states import RunStates
 from service.engine.signals import SLOW_POLL_SECONDS, Signals
 from service.store import events
 from service.store.database import Database
@@ -110,14 +111,18 @@ class Hub:
         tasks: asyncio.TaskGroup,
         ring_size: int = RING_SIZE,
     ) -> None:
-        """Let the feeds' tasks belong to `tasks`; each keeps its newest `ring_size` events."""
+        """Let the feeds' tasks belong to `tasks`; each keeps its newest `ring_size` events.
+
+        `runs` reads the states that polls ask for.
+        """
+        self.runs = RunStates(database)
         self._database = database
         self._signals = signals
         self._tasks = tasks
         self._ring_size = ring_size
         self._feeds: dict[Source, tuple[_Feed, asyncio.Task[None]]] = {}
         self._farewells: set[Callable[[], None]] = set()
-        self._is_closing = False
+        self.is_closing = False
 
     async def read(
         self,
@@ -135,7 +140,7 @@ class Hub:
         database is away and the reader lies behind the ring.
         """
         async with self._feed(source, after if head is None else head) as feed:
-            while not self._is_closing:
+            while not self.is_closing:
                 batch = feed.since(after)
                 if batch is None:
                     known = max(feed.head, head or 0)
@@ -152,7 +157,7 @@ class Hub:
     @contextmanager
     def told_of_the_end(self, farewell: Callable[[], None]) -> Iterator[None]:
         """Call `farewell` when the service stops while the block lasts, or has stopped before."""
-        if self._is_closing:
+        if self.is_closing:
             farewell()
         self._farewells.add(farewell)
         try:
@@ -162,7 +167,7 @@ class Hub:
 
     def close(self) -> None:
         """Let all readers come to their end: the service stops."""
-        self._is_closing = True
+        self.is_closing = True
         for feed, _ in self._feeds.values():
             feed.wake_readers()
         for farewell in tuple(self._farewells):
@@ -226,6 +231,7 @@ async def running(
         owned = [
             tasks.create_task(_close_when(stopping, hub)),
             tasks.create_task(hub.look_now_and_then()),
+            tasks.create_task(hub.runs.serve()),
         ]
         try:
             yield hub

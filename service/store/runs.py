@@ -89,6 +89,15 @@ async def fetch(connection: Connection, workspace_id: WorkspaceId, run_id: RunId
     return from_record(record) if record else None
 
 
+_FETCH_ALL = "SELECT * FROM runs WHERE id = ANY($1::uuid[])"
+
+
+async def fetch_all(connection: Connection, run_ids: Sequence[RunId]) -> list[Run]:
+    """Return those of the runs that are there, of whatever workspace, in any order."""
+    records = await connection.fetch(_FETCH_ALL, run_ids)
+    return [from_record(record) for record in records]
+
+
 _ALIVE = """
 SELECT * FROM runs
 WHERE workspace_id = $1 AND status IN ('queued', 'running', 'ai_resolving')

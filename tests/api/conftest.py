@@ -62,11 +62,13 @@ class Api:
 
 @asynccontextmanager
 async def running_api(
-    database_url: str, endpoints: Sequence[Endpoint] = routes.ENDPOINTS
+    database_url: str,
+    endpoints: Sequence[Endpoint] = routes.ENDPOINTS,
+    database_type: type[Database] = Database,
 ) -> AsyncIterator[Api]:
     """Bring up the routes over the database for as long as the block lasts."""
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database.open(database_url, pool_size=4))
+        database = await stack.enter_async_context(database_type.open(database_url, pool_size=4))
         signal = await stack.enter_async_context(signals.running(database))
         feeds = await stack.enter_async_context(hub.running(database, signal, asyncio.Event()))
         app = routes.application(None, endpoints=endpoints)

@@ -14,11 +14,16 @@ from service.api.contract.operation import (
     one_of,
 )
 from service.api.contract.run_models import Progress, Run, RunDetail, RunPage
+from service.api.polling import MAX_WAIT_SECONDS
 from service.api.routes import Handler
 from service.api.run_requests import RunRequest
 from service.domain.runs import RunStatus, TriggeredBy
 
 TAG = "Runs"
+_WAITING = (
+    "`Prefer: wait=30` together with `If-None-Match` holds the reply until something has changed, "
+    f"for at most that many seconds, up to {MAX_WAIT_SECONDS}."
+)
 
 OPERATIONS: Mapping[Handler, Operation] = {
     runs.start_run: Operation(
@@ -49,17 +54,21 @@ OPERATIONS: Mapping[Handler, Operation] = {
         id="get_run",
         tag=TAG,
         summary="Show a run",
-        description="Once the run has ended, with its 50 most confident results.",
-        headers=("If-None-Match",),
-        replies={200: json_reply("The run.", RunDetail, "ETag", "Retry-After")},
+        description=f"Once the run has ended, with its 50 most confident results. {_WAITING}",
+        headers=("If-None-Match", "Prefer"),
+        replies={
+            200: json_reply("The run.", RunDetail, "ETag", "Retry-After", "Preference-Applied")
+        },
     ),
     runs.get_progress: Operation(
         id="get_progress",
         tag=TAG,
         summary="Show how far a run is",
-        description="Light: made for polling, with `If-None-Match`.",
-        headers=("If-None-Match",),
-        replies={200: json_reply("How far it is.", Progress, "ETag", "Retry-After")},
+        description=f"Light: made for polling, with `If-None-Match`. {_WAITING}",
+        headers=("If-None-Match", "Prefer"),
+        replies={
+            200: json_reply("How far it is.", Progress, "ETag", "Retry-After", "Preference-Applied")
+        },
     ),
     runs.cancel_run: Operation(
         id="cancel_run",

@@ -36,6 +36,9 @@ REQUEST_HEADERS: Mapping[str, Described] = {
     "If-Match": Described(
         TEXT, "The `ETag` that the change is meant for: 412 answers when there is a newer one."
     ),
+    "Prefer": Described(
+        TEXT, "`wait=N`: with `If-None-Match`, answer when something has changed, or in N seconds."
+    ),
     "Last-Event-ID": Described(TEXT, "The number of the last event that you have."),
 }
 
@@ -48,6 +51,7 @@ REPLY_HEADERS: Mapping[str, Described] = {
     "Content-Disposition": Described(TEXT, "Under which name to keep the file."),
     "Location": Described(TEXT, "Where the resource is."),
     "Retry-After": Described(_NUMBER, "In how many seconds it is worth asking again."),
+    "Preference-Applied": Described(TEXT, "How long the reply was held at most: `wait=N`."),
     "WWW-Authenticate": Described(TEXT, "How to send a key."),
     "RateLimit-Policy": Described(
         TEXT, "What the key may ask of one process: kind, requests, seconds; on every reply to it."
