@@ -24,6 +24,7 @@ from starlette.types import Scope as Connection
 from service.api import (
     api_keys,
     auth,
+    bulk_reviews,
     configs,
     cors,
     documents,
@@ -31,7 +32,9 @@ from service.api import (
     reference_changes,
     reference_data,
     reply_headers,
+    result_exports,
     results,
+    reviews,
     runs,
     stream,
 )
@@ -69,6 +72,7 @@ DOCUMENTS = "/v1/documents"
 CONFIGS = "/v1/matching/configs"
 RUNS = "/v1/matching/runs"
 API_KEYS = "/v1/api-keys"
+RESULTS = f"{RUNS}/{{run_id}}/results"
 # What is sent to these is rows or documents, in any number.
 UPLOADED = (REFERENCE_DATA, "/v1/matching/reference-data", DOCUMENTS)
 
@@ -98,22 +102,21 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", f"{CONFIGS}/{{config_id}}/run", runs.start_run, Scope.WRITE),
     Endpoint("GET", RUNS, runs.list_runs, Scope.READ),
     Endpoint("GET", f"{RUNS}/{{run_id}}", runs.get_run, Scope.READ),
+    Endpoint("DELETE", f"{RUNS}/{{run_id}}", runs.delete_run, Scope.WRITE),
     Endpoint("GET", f"{RUNS}/{{run_id}}/progress", runs.get_progress, Scope.READ),
     Endpoint("GET", f"{RUNS}/{{run_id}}/events", stream.run_events, Scope.READ),
     Endpoint("POST", f"{RUNS}/{{run_id}}/cancel", runs.cancel_run, Scope.WRITE),
-    Endpoint("GET", f"{RUNS}/{{run_id}}/results", results.list_results, Scope.READ),
-    Endpoint("GET", f"{RUNS}/{{run_id}}/results/{{result_id}}", results.get_result, Scope.READ),
-    Endpoint(
-        "POST",
-        f"{RUNS}/{{run_id}}/results/{{result_id}}/review",
-        results.review_result,
-        Scope.WRITE,
-    ),
     Endpoint("GET", API_KEYS, api_keys.list_all, Scope.ADMIN),
     Endpoint("POST", API_KEYS, api_keys.create, Scope.ADMIN),
     Endpoint("GET", f"{API_KEYS}/{{api_key_id}}", api_keys.read, Scope.ADMIN),
     Endpoint("DELETE", f"{API_KEYS}/{{api_key_id}}", api_keys.revoke, Scope.ADMIN),
     Endpoint("GET", "/v1/session", api_keys.who_am_i, Scope.READ),
+    Endpoint("GET", RESULTS, results.list_results, Scope.READ),
+    Endpoint("GET", f"{RESULTS}/export", result_exports.export, Scope.READ),
+    Endpoint("POST", f"{RESULTS}/review", bulk_reviews.review_results, Scope.WRITE),
+    Endpoint("GET", f"{RESULTS}/{{result_id}}", results.get_result, Scope.READ),
+    Endpoint("POST", f"{RESULTS}/{{result_id}}/review", reviews.review_result, Scope.WRITE),
+    Endpoint("GET", f"{RESULTS}/{{result_id}}/history", reviews.list_history, Scope.READ),
 )
 
 

@@ -24,8 +24,8 @@ from service.domain import representation
 from service.domain.errors import AiNotConfiguredError, ConflictError
 from service.domain.identifiers import ConfigId, RunId
 from service.domain.runs import Run, RunStatus, TriggeredBy
-from service.engine.signals import LEASES, QUEUE, Signals, run_topic, workspace_topic
-from service.store import runs
+from service.engine.signals import CLEANING, LEASES, QUEUE, Signals, run_topic, workspace_topic
+from service.store import abandoned, runs
 from service.store.runs import RunFilter
 
 RUN_LIST = pagination.Listing(key=RunId, filters=("config_id", "status", "triggered_by"))
@@ -116,6 +116,19 @@ async def cancel_run(request: Request, caller: Caller) -> Response:
     service.signals.notify(LEASES)
     _wake_watchers(service.signals, cancelled)
     return replies.reply(representation.run(cancelled))
+
+
+async def delete_run(request: Request, caller: Caller) -> Response:
+    """Delete a run that has ended, with its results and events."""
+    parameters.query(request, ())
+    service = services(request)
+    run = await find_run(request, caller)
+    async with service.database.transaction() as connection:
+        if not await abandoned.delete_run(connection, caller.workspace_id, run.id):
+            now = await fetch_run(connection, request, caller)
+            raise ConflictError(f"The run is {now.status}: cancel it, or wait until it has ended.")
+    service.signals.notify(CLEANING)
+    return replies.deleted(run.id)
 
 
 def _wake_watchers(signals: Signals, run: Run) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.domain.identifiers import DocumentId
+from service.domain.identifiers import DocumentId, ReferenceRowId
 
 # A field's value as JSON knows it: text, number, truth value or nothing.
 FieldValue = str | int | float | bool | None
@@ -24,8 +24,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class RunDocument:
-    """A document of a run; `fields` is its JSON text, None when it was deleted meanwhile."""
+    """A document of a run; `fields` is its JSON text, None when it was deleted meanwhile.
+
+    `excluded` are the rows that a reviewer has said are no match.
+    """
 
     id: DocumentId
     filename: str | None
     fields: str | None
+    excluded: tuple[ReferenceRowId, ...] = ()

@@ -79,10 +79,11 @@ def match_chunk(job: ChunkJob) -> ChunkOutcome | IndexMissing:
     began = time.perf_counter()
     present = [document for document in job.documents if document.fields is not None]
     fields = [_fields_decoder.decode(document.fields or "{}") for document in present]
+    excluded = [(n, row_id) for n, document in enumerate(present) for row_id in document.excluded]
     found = dict(
         zip(
             (document.id for document in present),
-            match_documents(index, job.rules, fields),
+            match_documents(index, job.rules, fields, excluded),
             strict=True,
         )
     )

@@ -108,6 +108,7 @@ async def _begin(database: Database, claim: Claim) -> _Begun:
             only = DocumentFilter(config.target.field or "", config.target.equals or "")
         inputs = FrozenInputs(config.rules, config.version, data.current)
         documents = await run_documents.freeze(connection, run, only)
+        await run_documents.freeze_exclusions(connection, run, data.current)
         warnings = await foresee(connection, run, config.rules, documents)
         started = await run_lifecycle.start(connection, claim.lease, inputs, documents, warnings)
         return _Begun(started, inputs)

@@ -1,15 +1,29 @@
 """Which rows does nothing refer to any more, and how do they go, a batch at a time?"""
 
-from service.domain.identifiers import RunId
+from service.domain.identifiers import RunId, WorkspaceId
+from service.domain.runs import TERMINAL_STATUSES
 from service.store.database import Connection
 
 # What a statement removes at most: a fraction of a second of work, and of locks.
 BATCH_ROWS = 5_000
 
 
-async def abandon_run(connection: Connection, run_id: RunId) -> None:
-    """Leave what belongs to a run that is deleted in the same transaction to be removed."""
-    await connection.execute("INSERT INTO abandoned_runs (run_id) VALUES ($1)", run_id)
+_DELETE_RUN = """
+DELETE FROM runs WHERE workspace_id = $1 AND id = $2 AND status = ANY($3::text[]) RETURNING id
+"""
+_ABANDON_RUN = "INSERT INTO abandoned_runs (run_id) VALUES ($1)"
+
+
+async def delete_run(connection: Connection, workspace_id: WorkspaceId, run_id: RunId) -> bool:
+    """Delete a run that has ended, with its events; False when it has not, or is not there.
+
+    Its results go a little later.
+    """
+    ended = [status.value for status in TERMINAL_STATUSES]
+    if await connection.fetchval(_DELETE_RUN, workspace_id, run_id, ended) is None:
+        return False
+    await connection.execute(_ABANDON_RUN, run_id)
+    return True
 
 
 # Only a version row that nobody holds: a run that is about to begin holds the one it reads.

@@ -1,7 +1,8 @@
 """What has happened, in order: the table that polling, streams and webhooks all read."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from uuid import UUID
 
 from service.domain import representation
@@ -15,7 +16,7 @@ PAGE_LIMIT = 500
 
 # Taken late in a transaction, after the run's row: always that order, and for a short time.
 _NEXT_WORKSPACE_SEQ = """
-UPDATE workspaces SET event_seq = event_seq + 1 WHERE id = $1
+UPDATE workspaces SET event_seq = event_seq + $2 WHERE id = $1
 RETURNING event_seq, clock_timestamp() AS created_at
 """
 _INSERT = """
@@ -37,7 +38,7 @@ async def append(
     `reference_data`). With `run`, the event takes the number `run.last_event_id`, which the
     statement that changed the run's row has already raised by one.
     """
-    record = await fetch_one(connection, _NEXT_WORKSPACE_SEQ, workspace_id)
+    record = await fetch_one(connection, _NEXT_WORKSPACE_SEQ, workspace_id, 1)
     event_id = new_id()
     data: dict[str, Json] = {
         "type": event_type.value,
@@ -58,6 +59,48 @@ async def append(
         encode({**data, **body}),
         record["created_at"],
     )
+
+
+# How many events are written as JSON between two turns of the event loop.
+_SLICE = 25
+
+
+async def append_many(
+    connection: Connection,
+    event_type: EventType,
+    run: Run,
+    bodies: Iterator[Mapping[str, Json]],
+    count: int,
+) -> None:
+    """Do what `append` does for `count` events of a run, whose number was raised by as many."""
+    last = await fetch_one(connection, _NEXT_WORKSPACE_SEQ, run.workspace_id, count)
+    for start in range(0, count, _SLICE):
+        rows = []
+        for place, body in enumerate(islice(bodies, _SLICE), start + 1):
+            workspace_seq = last["event_seq"] - count + place
+            run_seq = run.last_event_id - count + place
+            event_id = new_id()
+            data: dict[str, Json] = {
+                "type": event_type.value,
+                "id": str(event_id),
+                "created_at": representation.timestamp(last["created_at"]),
+                "workspace_seq": workspace_seq,
+                "run_id": str(run.id),
+                "run_seq": run_seq,
+            }
+            rows.append(
+                (
+                    run.workspace_id,
+                    workspace_seq,
+                    event_id,
+                    run.id,
+                    run_seq,
+                    event_type.value,
+                    encode({**data, **body}),
+                    last["created_at"],
+                )
+            )
+        await connection.executemany(_INSERT, rows)
 
 
 # Line ends to some readers of streams, although the standard does not say so.

@@ -1,7 +1,7 @@
 """Which results does a run have?"""
 
 import math
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -136,7 +136,7 @@ async def page(
     They are those behind the position `after`, or those behind the first so many, which costs
     reading them.
     """
-    filters = _filter_arguments(wanted)
+    filters = filter_arguments(wanted)
     start, offset = (after, 0) if isinstance(after, Position) else (START, after or 0)
     if wanted.document_id is not None:
         records = await connection.fetch(
@@ -168,8 +168,19 @@ async def count(connection: Connection, run_id: RunId, wanted: ResultFilter) -> 
     """Return how many results the filter lets through."""
     if wanted.document_id is not None:
         return len(await page(connection, run_id, wanted, Sort.DOCUMENT, None, limit=1))
-    number: int = await connection.fetchval(_COUNT, run_id, *_filter_arguments(wanted))
+    number: int = await connection.fetchval(_COUNT, run_id, *filter_arguments(wanted))
     return number
+
+
+_FETCH_SEVERAL = "SELECT * FROM results WHERE run_id = $1 AND id = ANY($2::uuid[])"
+
+
+async def fetch_several(
+    connection: Connection, run_id: RunId, result_ids: Sequence[ResultId]
+) -> dict[ResultId, MatchResult]:
+    """Return those of the results that the run has, by id."""
+    records = await connection.fetch(_FETCH_SEVERAL, run_id, result_ids)
+    return {ResultId(record["id"]): from_record(record) for record in records}
 
 
 _FETCH = "SELECT * FROM results WHERE run_id = $1 AND id = $2"
@@ -181,7 +192,8 @@ async def fetch(connection: Connection, run_id: RunId, result_id: ResultId) -> M
     return from_record(record) if record else None
 
 
-def _filter_arguments(wanted: ResultFilter) -> tuple[object, ...]:
+def filter_arguments(wanted: ResultFilter) -> tuple[object, ...]:
+    """Return what statements take for all of a filter but its document."""
     return (
         -math.inf if wanted.min_confidence is None else wanted.min_confidence,
         math.inf if wanted.max_confidence is None else wanted.max_confidence,

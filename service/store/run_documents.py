@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from service.domain.documents import RunDocument
 from service.domain.identifiers import DocumentId
+from service.domain.reference import ReferenceVersion
 from service.domain.runs import Run
 from service.store.database import Connection
 
@@ -55,6 +56,36 @@ async def freeze(connection: Connection, run: Run, only: DocumentFilter | None) 
     return total
 
 
+# A pair is void once the document or the row has other content than what was rejected.
+_FREEZE_EXCLUSIONS = """
+INSERT INTO run_exclusions (run_id, document_id, reference_row_id)
+SELECT DISTINCT $1::uuid, p.document_id, p.reference_row_id
+FROM rejected_pairs p
+JOIN documents d
+  ON d.workspace_id = p.workspace_id AND d.collection = p.collection AND d.id = p.document_id
+JOIN reference_versions v ON v.reference_data_id = p.reference_data_id AND v.version = $5
+JOIN reference_rows r
+  ON r.reference_data_id = v.reference_data_id AND r.generation = v.generation
+ AND r.row_id = p.reference_row_id AND r.position < v.row_count
+WHERE p.reference_data_id = $2 AND p.workspace_id = $3 AND p.collection = $4
+  AND document_digest(d.fields) = p.document_digest
+  AND row_digest(v.columns, r.row_values) = p.row_digest
+"""
+
+
+async def freeze_exclusions(connection: Connection, run: Run, version: ReferenceVersion) -> None:
+    """Keep which pairs of document and row the run leaves out, since a reviewer rejected them."""
+    await connection.execute(
+        _FREEZE_EXCLUSIONS,
+        run.id,
+        version.reference_data_id,
+        run.workspace_id,
+        run.collection,
+        version.version,
+        timeout=FREEZE_TIMEOUT_SECONDS,
+    )
+
+
 _UNKNOWN_FIELDS = """
 SELECT name FROM unnest($3::text[]) AS name
 WHERE NOT EXISTS (SELECT 1 FROM documents
@@ -96,7 +127,9 @@ ORDER BY position
 _DOCUMENTS = """
 SELECT id, filename,
        (SELECT coalesce(jsonb_object_agg(name, fields -> name), '{}')
-        FROM unnest($4::text[]) AS name WHERE fields ? name) AS fields
+        FROM unnest($4::text[]) AS name WHERE fields ? name) AS fields,
+       ARRAY(SELECT reference_row_id FROM run_exclusions
+             WHERE run_id = $5 AND document_id = documents.id) AS excluded
 FROM documents
 WHERE workspace_id = $1 AND collection = $2 AND id = ANY($3::text[])
 """
@@ -111,9 +144,13 @@ async def fetch_range(
     """
     frozen = await connection.fetch(_IDS, run.id, *positions)
     ids = [DocumentId(record["document_id"]) for record in frozen]
-    records = await connection.fetch(_DOCUMENTS, run.workspace_id, run.collection, ids, names)
+    records = await connection.fetch(
+        _DOCUMENTS, run.workspace_id, run.collection, ids, names, run.id
+    )
     found = {
-        record["id"]: RunDocument(record["id"], record["filename"], record["fields"])
+        record["id"]: RunDocument(
+            record["id"], record["filename"], record["fields"], tuple(record["excluded"])
+        )
         for record in records
     }
     return tuple(found.get(each, RunDocument(each, None, None)) for each in ids)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
+from asyncpg import RaiseError
 
 from service.domain.errors import ConflictError
 from service.domain.identifiers import ResultId, RunId, new_id
@@ -212,11 +213,14 @@ async def test_a_run_that_is_alive_cannot_be_reviewed(live: Live) -> None:
 
 async def test_a_run_that_goes_on_in_the_meantime_takes_no_review(live: Live) -> None:
     run, result = await reviewable(live)
-    world, verdict = (
-        live.world,
-        Review(
-            status=ReviewStatus.APPROVED, notes=None, choice=None, reviewer="late", if_version=None
-        ),
+    world = live.world
+    verdict = Review(
+        result_id=ResultId(UUID(result["id"])),
+        status=ReviewStatus.APPROVED,
+        notes=None,
+        choice=None,
+        reviewer="late",
+        if_version=None,
     )
     async with world.database.connection() as connection:
         seen = await runs.fetch(connection, world.workspace_id, RunId(UUID(run["id"])))
@@ -224,8 +228,45 @@ async def test_a_run_that_goes_on_in_the_meantime_takes_no_review(live: Live) ->
         await connection.execute("UPDATE runs SET status = 'ai_resolving' WHERE id = $1", seen.id)
     with pytest.raises(ConflictError):
         async with world.database.transaction() as connection:
-            await reviews.record(connection, seen, ResultId(UUID(result["id"])), verdict)
+            await reviews.record(connection, seen, [verdict])
     assert (await fetch(live, run, result)).json() == result
+
+
+async def test_the_history_keeps_every_review(live: Live) -> None:
+    run, result = await reviewable(live)
+    row_id = result["candidates"][1]["reference_row_id"]
+    await review(live, run, result, status="rejected", notes="wrong vendor")
+    await review(live, run, result, status="approved", matched_reference_row_id=row_id)
+    undone = (await review(live, run, result, status="pending")).json()
+
+    path = f"{run['links']['results']}/{result['id']}/history"
+    told = await live.get(path)
+
+    assert told["pagination"]["total"] == 3
+    assert [
+        (each["version"], each["status"], each["notes"], each["matched_reference_row_id"])
+        for each in told["data"]
+    ] == [
+        (4, "pending", None, result["matched_reference_row_id"]),
+        (3, "approved", None, row_id),
+        (2, "rejected", "wrong vendor", result["matched_reference_row_id"]),
+    ]
+    assert {each["reviewed_by"] for each in told["data"]} == {"reviewer"}
+    assert told["data"][2]["reviewed_at"] <= told["data"][1]["reviewed_at"]
+    assert (undone["status"], undone["reviewed_by"], undone["version"]) == ("pending", None, 4)
+    first = await live.get(path, limit=2)
+    rest = await live.get(path, limit=2, cursor=first["pagination"]["next_cursor"])
+    assert first["data"] + rest["data"] == told["data"]
+    reply = await live.client.get(path, headers=await live.stranger())
+    assert reply.status_code == 404
+
+
+async def test_the_history_cannot_be_changed(live: Live) -> None:
+    run, result = await reviewable(live)
+    await review(live, run, result, status="rejected")
+    async with live.world.database.connection() as connection:
+        with pytest.raises(RaiseError, match="only added to"):
+            await connection.execute("UPDATE result_reviews SET reviewed_by = 'someone else'")
 
 
 async def test_a_dry_run_cannot_be_reviewed(live: Live) -> None:

@@ -1,6 +1,6 @@
 """Does a run read its documents in their frozen order, at the same cost wherever it stands?"""
 
-from service.domain.identifiers import DocumentId
+from service.domain.identifiers import DocumentId, new_id
 from service.store import leases, run_documents, run_lifecycle
 from service.store.database import Connection, Database
 from service.store.run_documents import DocumentFilter
@@ -64,7 +64,14 @@ async def test_documents_are_found_by_their_ids_even_before_there_are_statistics
     ids = [f"doc_{number:06}" for number in range(4_000, 4_300)]
     async with database.connection() as connection:
         found = await plan(
-            connection, run_documents._DOCUMENTS, world.workspace_id, "default", ids, ["vendor"]
+            connection,
+            run_documents._DOCUMENTS,
+            world.workspace_id,
+            "default",
+            ids,
+            ["vendor"],
+            new_id(),
         )
     assert "documents_pkey" in found
     assert "id = ANY" in found
+    assert "run_exclusions_pkey" in found

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from service.api import runs
+from service.api.contract.models import Deleted
 from service.api.contract.operation import (
     JSON,
     UUID,
@@ -76,6 +77,15 @@ OPERATIONS: Mapping[Handler, Operation] = {
         summary="Cancel a run",
         description="What is done is kept.",
         replies={200: json_reply("The run, cancelled or about to be.", Run)},
+        errors=("conflict",),
+    ),
+    runs.delete_run: Operation(
+        id="delete_run",
+        tag=TAG,
+        summary="Delete a run",
+        description="Only one that has ended. Its results, their reviews and its events go too, "
+        "and pairs rejected in it count no longer.",
+        replies={200: json_reply("It is gone.", Deleted)},
         errors=("conflict",),
     ),
 }

@@ -1,0 +1,128 @@
+"""How do all results of a run leave as one file, for a spreadsheet or for a program?"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api import exports, filters, parameters, replies
+from service.api.context import Caller, services
+from service.api.exports import ExportCutError, FileResponse, harmless
+from service.api.lookup import find_run
+from service.api.results import FILTERS, read_filter, write_result
+from service.api.wire import invalid
+from service.domain import configs, representation
+from service.domain.documents import FieldValue
+from service.domain.results import MatchResult
+from service.domain.runs import Run
+from service.store import results, run_lifecycle, runs
+from service.store.database import Connection, Database
+from service.store.results import Position, ResultFilter, Sort
+
+EXPORT_RESULTS = 200
+_FILTERS = tuple(name for name in FILTERS if name != "sort")
+_COLUMNS = (
+    "document_id",
+    "document_filename",
+    "matched_reference_row_id",
+    "confidence",
+    "rule_confidence",
+    "status",
+    "resolved_by",
+    "reviewed_by",
+    "reviewed_at",
+    "notes",
+    "error",
+)
+_PARTS = ("document_value", "reference_value", "score")
+
+_Write: TypeAlias = Callable[[Sequence[MatchResult]], bytes]
+_evidence = msgspec.json.Decoder(dict[str, dict[str, FieldValue]])
+
+
+class ExportFormat(StrEnum):
+    """How results are written into a file."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+
+async def export(request: Request, caller: Caller) -> Response:
+    """Send a run's results in document order, as CSV or NDJSON."""
+    values = parameters.query(request, ("format", *_FILTERS))
+    chosen = filters.one_of(values, "format", ExportFormat)
+    if chosen is None:
+        raise invalid((parameters.wrong("format", "is required: `csv` or `ndjson`"),))
+    wanted = read_filter(values)
+    run = await find_run(request, caller)
+    database = services(request).database
+    filename = f"results-{run.id}.{chosen.value}"
+    if chosen is ExportFormat.NDJSON:
+        parts = _parts(database, run, wanted, b"", _write_lines)
+        return FileResponse(parts, filename, exports.NDJSON_TYPE)
+    async with database.connection() as connection:
+        keys = await _evidence_keys(connection, run)
+    parts = _parts(database, run, wanted, _csv_head(keys), _csv_writer(keys))
+    return FileResponse(parts, filename, exports.CSV_TYPE)
+
+
+async def _parts(
+    database: Database, run: Run, wanted: ResultFilter, head: bytes, write: _Write
+) -> AsyncIterator[bytes]:
+    if head:
+        yield head
+    after = results.START
+    while True:
+        async with database.connection() as connection:
+            page = await results.page(
+                connection, run.id, wanted, Sort.DOCUMENT, after, EXPORT_RESULTS
+            )
+            # Results go after their run: as long as that is there, none is missing.
+            if await runs.fetch(connection, run.workspace_id, run.id) is None:
+                raise ExportCutError("The run was deleted while its results were exported.")
+        if page:
+            yield write(page)
+        if len(page) < EXPORT_RESULTS or wanted.document_id is not None:
+            return
+        after = Position(page[-1].confidence, page[-1].document_id)
+
+
+def _write_lines(page: Sequence[MatchResult]) -> bytes:
+    return b"".join(replies.encode(write_result(result)) + b"\n" for result in page)
+
+
+async def _evidence_keys(connection: Connection, run: Run) -> Sequence[str]:
+    if run.started_at is None:
+        return ()
+    rules = await run_lifecycle.fetch_rules(connection, run)
+    return configs.evidence_keys(rules.field_mappings)
+
+
+def _csv_head(keys: Sequence[str]) -> bytes:
+    named = [harmless(f"{key}.{part}") for key in keys for part in _PARTS]
+    return exports.csv_lines([[*_COLUMNS, *named]])
+
+
+def _csv_writer(keys: Sequence[str]) -> _Write:
+    def write(page: Sequence[MatchResult]) -> bytes:
+        return exports.csv_lines(_csv_row(result, keys) for result in page)
+
+    return write
+
+
+def _csv_row(result: MatchResult, keys: Sequence[str]) -> list[str | None]:
+    told = representation.result(result)
+    evidence = _evidence.decode(result.evidence)
+    fields = (evidence.get(key, {}).get(part) for key in keys for part in _PARTS)
+    return [_cell(value) for value in (*(told[column] for column in _COLUMNS), *fields)]
+
+
+def _cell(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return harmless(value) if isinstance(value, str) else str(value)
