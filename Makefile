@@ -7,7 +7,7 @@ KERNEL := deploy/compile_kernel.py $(wildcard service/matching/kernel/*)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) --require-hashes --only-binary :all: -r
 
-.PHONY: run install test check bench bench-quality format pin clean
+.PHONY: run install test check bench bench-quality fuzz format pin clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/matchstream demo
@@ -33,6 +33,11 @@ bench: $(VENV)/.everything
 
 bench-quality: $(VENV)/.everything
 	$(BIN)/python -m tests.benchmarks.bench_quality
+
+# EXAMPLES: requests per operation and kind.
+EXAMPLES ?= 100
+fuzz: $(VENV)/.everything
+	$(BIN)/python -m tests.fuzz --examples $(EXAMPLES)
 
 format: $(VENV)/.everything
 	$(BIN)/ruff check --fix .

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, TypeAlias
 from uuid import UUID
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, WithJsonSchema, model_validator
 
 from service.api import mapping_body
 from service.api.mapping_body import AnyMappingBody, Name, Share
@@ -41,6 +41,19 @@ DEFAULT_THRESHOLD = 0.85
 DEFAULT_REVIEW_THRESHOLD = 0.5
 LONGEST_FILTER_VALUE = 10_000
 
+# What of it has to be there depends on `target_type`, and is checked by TARGET_BODIES.
+AnyTargetValue: TypeAlias = Annotated[
+    dict[str, JsonValue],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "`collection`, or `field` and `equals`, as `target_type` wants it.",
+            "properties": {name: {"type": "string"} for name in ("collection", "field", "equals")},
+            "additionalProperties": False,
+        }
+    ),
+]
+
 _SET_BY_THE_SERVICE = ("id", "created_at", "updated_at", "version", "links")
 
 
@@ -72,7 +85,7 @@ class ConfigBody(WireModel):
     missing: MissingPolicy = Field(default=MissingPolicy.IGNORE, strict=False)
     ai: AiBody = AiBody()
     target_type: TargetType = Field(default=TargetType.RUN, strict=False)
-    target_value: dict[str, JsonValue] = Field(default_factory=dict)
+    target_value: AnyTargetValue = Field(default_factory=dict)
 
     key_hints: ClassVar[Mapping[str, str]] = dict.fromkeys(
         _SET_BY_THE_SERVICE, "It is set by the service: leave it out."

@@ -36,7 +36,7 @@ async def reply(request: Request, listing: EventList, filters: tuple[str, ...] =
     """
     values = parameters.query(request, ("after", "cursor", "limit", *filters))
     if "after" in values and "cursor" in values:
-        raise invalid((parameters.wrong("cursor", "cannot be used together with `after`"),))
+        raise invalid((parameters.excluded("cursor", "after"),))
     name = "cursor" if "cursor" in values else "after"
     after = 0
     if values.get(name) != "0":

@@ -54,10 +54,10 @@ async def read_json(request: Request, max_bytes: int) -> Json:
 
 
 async def read_optional_json(request: Request, max_bytes: int) -> Json:
-    """Read the body as strict JSON where there is one; an empty body reads as null."""
+    """Read the body as strict JSON where there is one; an empty body reads as an empty object."""
     body = await read_body(request, max_bytes)
     if not body:
-        return None
+        return {}
     check_content_type(request, (JSON_TYPE,))
     return decode_json(body)
 

@@ -46,7 +46,9 @@ def _refuse_blank(text: str) -> str:
 
 
 Name: TypeAlias = Annotated[
-    str, Field(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(_refuse_blank)
+    str,
+    Field(min_length=1, max_length=MAX_NAME_LENGTH, json_schema_extra={"pattern": r"\S"}),
+    AfterValidator(_refuse_blank),
 ]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Tolerance: TypeAlias = Annotated[float, Field(ge=0, le=_LARGEST_TOLERANCE)]

@@ -70,7 +70,7 @@ def read(request: Request, listing: Listing[Key]) -> Asked[Key]:
     paging = ("limit", "cursor", *(("page",) if listing.with_pages else ()))
     values = parameters.query(request, (*listing.filters, *paging))
     if "cursor" in values and "page" in values:
-        raise invalid((parameters.wrong("page", "cannot be used together with `cursor`"),))
+        raise invalid((parameters.excluded("page", "cursor"),))
     filters = {name: values[name] for name in listing.filters if name in values}
     fingerprint = _fingerprint(request, filters)
     total, after = None, None

@@ -69,3 +69,9 @@ def whole_number(values: Mapping[str, str], name: str, default: int, largest: in
 def wrong(name: str, rule: str) -> Problem:
     """Say which rule a query parameter breaks."""
     return Problem("invalid_value", f"The parameter `{name}` {rule}.", name)
+
+
+def excluded(name: str, other: str) -> Problem:
+    """Say that two query parameters cannot stand together."""
+    message = f"The parameter `{name}` cannot be used together with `{other}`."
+    return Problem("excluded_parameter", message, name)

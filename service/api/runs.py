@@ -38,7 +38,7 @@ async def start_run(request: Request, caller: Caller) -> Response:
     parameters.query(request, ())
     service = services(request)
     body = await limits.read_optional_json(request, service.limits.json_bytes)
-    wanted = parse(RunRequest, {} if body is None else body)
+    wanted = parse(RunRequest, body)
     if wanted.ai:
         raise AiNotConfiguredError(
             "The AI pass needs a key for the Anthropic API, and this service has none: "

@@ -18,7 +18,7 @@ from service.api.contract.operation import (
     list_query,
     text,
 )
-from service.api.contract.reference_data import File, Scalar
+from service.api.contract.reference_data import File, Row, Scalar
 from service.api.multipart import MULTIPART_TYPE
 from service.api.routes import Handler
 from service.api.upload_requests import NDJSON_TYPE
@@ -38,7 +38,7 @@ class NewDocument(BaseModel):
     collection: ClientId | None = Field(
         default=None, description=f"`{DEFAULT_COLLECTION}` unless named."
     )
-    fields: dict[str, Scalar]
+    fields: Row
 
 
 class NewDocuments(BaseModel):
@@ -61,7 +61,7 @@ class NewDocuments(BaseModel):
         },
     )
 
-    documents: Annotated[list[NewDocument], Field(max_length=MAX_JSON_DOCUMENTS)]
+    documents: Annotated[list[NewDocument], Field(min_length=1, max_length=MAX_JSON_DOCUMENTS)]
 
 
 class DocumentsForm(BaseModel):

@@ -9,10 +9,11 @@ from service.api.contract.operation import (
     Operation,
     Query,
     Reply,
+    one_of,
     text,
     whole_number,
 )
-from service.api.contract.run_models import EventPage
+from service.api.contract.run_models import EventPage, StreamBlock
 from service.api.routes import Handler
 from service.domain.events import EventType
 
@@ -32,7 +33,7 @@ _QUERY = (
 )
 _EVENTS = Reply(
     "The events: a stream that stays open, or a page.",
-    {JSON: EventPage, EVENT_STREAM: TEXT},
+    {JSON: EventPage, EVENT_STREAM: StreamBlock},
     ("Link",),
 )
 _RESUMING = (
@@ -67,8 +68,8 @@ OPERATIONS: Mapping[Handler, Operation] = {
             *_QUERY,
             Query(
                 "types",
-                TEXT,
-                f"Only events of these types, separated by commas: {', '.join(EventType)}.",
+                {"type": "array", "items": one_of(EventType), "minItems": 1},
+                "Only events of these types, separated by commas.",
             ),
         ),
         headers=("Last-Event-ID",),

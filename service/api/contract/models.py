@@ -5,10 +5,12 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.identifiers import CLIENT_ID_MAX_LENGTH
+from service.ingest.limits import MAX_COLUMN_NAME_CHARACTERS
 
 Item = TypeVar("Item")
 Share = Annotated[float, Field(ge=0, le=1)]
 ClientId = Annotated[str, Field(min_length=1, max_length=CLIENT_ID_MAX_LENGTH)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=MAX_COLUMN_NAME_CHARACTERS)]
 Count = Annotated[int, Field(ge=0)]
 
 

@@ -192,8 +192,13 @@ def _path_parameter(name: str) -> Json:
 
 
 def _query_parameter(query: Query) -> Json:
-    written = {"name": query.name, "in": "query", **_described(query)}
-    return {**written, "required": True} if query.is_required else written
+    written: dict[str, Json] = {"name": query.name, "in": "query", **_described(query)}
+    if query.is_required:
+        written["required"] = True
+    if query.schema.get("type") == "array":
+        # Separated by commas.
+        written["explode"] = False
+    return written
 
 
 def _header(name: str) -> Json:

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.api import reference_changes, reference_data
-from service.api.contract.models import ClientId, Count, Deleted, Page, example
+from service.api.contract.models import ClientId, ColumnName, Count, Deleted, Page, example
 from service.api.contract.operation import (
     BINARY,
     JSON,
@@ -24,12 +24,15 @@ from service.api.contract.operation import (
 from service.api.multipart import MULTIPART_TYPE
 from service.api.routes import Handler
 from service.domain.reference import ColumnType, ReferenceDataStatus, SourceType
+from service.ingest.limits import MAX_COLUMNS
 
 TAG = "Reference data"
 _ID = "01934f2e-8a4c-7c1e-9b3d-2f6a5c8e1d70"
 _PATH = f"/v1/reference-data/{_ID}"
 
 Scalar = str | bool | int | float | None
+Row = Annotated[dict[ColumnName, Scalar], Field(max_length=MAX_COLUMNS)]
+Rows = list[Row]
 File = Annotated[bytes, WithJsonSchema(dict(BINARY))]
 
 
@@ -58,8 +61,8 @@ class NewReferenceData(BaseModel):
     )
 
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
-    data: list[dict[str, Scalar]] = Field(
-        description="The rows; their columns are the keys of all of them."
+    data: Rows = Field(
+        min_length=1, description="The rows; their columns are the keys of all of them."
     )
     id_column: str | None = Field(
         default=None,
@@ -92,7 +95,7 @@ class NewRows(BaseModel):
         },
     )
 
-    data: list[dict[str, Scalar]]
+    data: Rows = Field(min_length=1)
     id_column: str | None = Field(
         default=None,
         description="The column whose values are the rows' ids; the same as before unless given, "

@@ -275,3 +275,12 @@ class Event(BaseModel):
 
 class EventPage(Page[Event]):
     """A part of a run's events."""
+
+
+class StreamBlock(BaseModel):
+    """One block of a stream of events."""
+
+    id: str = sometimes("The number of the event, for `Last-Event-ID`.")
+    event: str = sometimes("The type of the event; `run.snapshot` where a fresh stream begins.")
+    data: str = sometimes("The event as JSON text.")
+    retry: str = sometimes("After how many milliseconds to connect again.")

@@ -1,0 +1,54 @@
+"""Which requests may be refused although they fit the description's schemas?
+
+JSON Schema says nothing of values that depend on each other, on what is stored, or on a file's
+contents. Each code of such a rule is listed; any other refusal of a request that fits is a fault.
+"""
+
+import schemathesis
+
+CODES_BEYOND_SCHEMAS = frozenset(
+    {
+        # A cursor has to be one of ours; two parameters may exclude each other.
+        "invalid_cursor",
+        "excluded_parameter",
+        # Rows and documents of one upload have ids of their own.
+        "repeated_id",
+        # Members of a config that depend on each other, or on the reference data's columns.
+        "weights_all_zero",
+        "ambiguous_evidence",
+        "thresholds_crossed",
+        "two_tolerances",
+        "immutable",
+        "unknown_column",
+        "unknown_document",
+    }
+)
+# What may stand here depends on `target_type`, and on the result's candidates.
+PLACES_BEYOND_SCHEMAS = ("/target_value", "/matched_reference_row_id")
+# Events are a stream or a list, by the Accept header, with parameters of their own.
+TWO_IN_ONE = ("/v1/events", "/v1/matching/runs/{run_id}/events")
+# Schemas do not look into files.
+FILE_TYPES = ("multipart/form-data", "application/x-ndjson")
+
+
+@schemathesis.check
+def refused_only_by_rules_beyond_schemas(
+    context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+) -> None:
+    """A request that fits the schemas is accepted, or breaks a rule that we know of."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if response.status_code not in (400, 413, 415) or case.media_type in FILE_TYPES:
+        return
+    body = response.json()
+    problems = body.get("errors") or [{"code": body["code"]}]
+    unknown = [problem for problem in problems if not is_beyond_schemas(problem)]
+    if case.path in TWO_IN_ONE:
+        unknown = [problem for problem in unknown if problem["code"] != "unknown_parameter"]
+    assert not unknown, f"It fits the schemas, but was refused: {unknown}"
+
+
+def is_beyond_schemas(problem: dict[str, str]) -> bool:
+    """Whether a problem is of a rule that schemas cannot tell."""
+    place = problem.get("pointer", "")
+    return problem["code"] in CODES_BEYOND_SCHEMAS or place.startswith(PLACES_BEYOND_SCHEMAS)
