@@ -69,6 +69,7 @@ async def identifiers(live: Live) -> dict[str, str]:
         "config_id": str(live.world.config_id),
         "run_id": run["id"],
         "result_id": result["id"],
+        "api_key_id": result["id"],
     }
 
 

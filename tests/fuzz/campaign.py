@@ -1,20 +1,23 @@
 """What does a campaign of fuzzing consist of: a real service with data, requests, and a verdict?"""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import httpx2
 
 from service.cli.demo import COLLECTION
+from tests.fuzz.checks import KEPT_VARIABLE
 from tests.service_process import ServiceProcess, running
 
 COMMAND = str(Path(sys.executable).with_name("schemathesis"))
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 ROOT = Path(__file__).parents[2]
+KEPT = "kept.json"
 PLENTY = "1000000000"
 SETTINGS = {
     "MATCHSTREAM_READS_PER_MINUTE": PLENTY,
@@ -31,9 +34,10 @@ def run(folder: Path, examples: int, seed: int, output: TextIO) -> list[str]:
     log = folder / "service.log"
     faults = []
     with running(folder / "data", "demo", SETTINGS, stderr=log) as service:
-        config = folder / "schemathesis.toml"
-        config.write_text(configuration(known_values(service)))
-        if fuzz(service, config, examples, seed, output) != 0:
+        known = known_values(service)
+        (folder / CONFIGURATION.name).write_text(configuration(known))
+        (folder / KEPT).write_text(json.dumps(sum(known.values(), own_key(service))))
+        if fuzz(service, folder, ("--max-examples", str(examples), "--seed", str(seed)), output):
             faults.append("Replies are not as the description says: see the report above.")
         ready = httpx2.get(f"{service.url}/readyz")
         if ready.status_code != 200:
@@ -44,14 +48,22 @@ def run(folder: Path, examples: int, seed: int, output: TextIO) -> list[str]:
     return faults + [f"The service logged a fault: {line}" for line in logged]
 
 
-def fuzz(service: ServiceProcess, config: Path, examples: int, seed: int, output: TextIO) -> int:
-    """Let schemathesis send its requests; return its exit code."""
-    command = [COMMAND, "--config-file", str(config), "run", f"{service.url}/openapi.json"]
+def fuzz(service: ServiceProcess, folder: Path, options: Sequence[str], output: TextIO) -> bool:
+    """Let schemathesis send its requests; return whether it found anything."""
+    command = [COMMAND, "--config-file", str(folder / CONFIGURATION.name), "run", "--no-color"]
+    command += [f"{service.url}/openapi.json", *options]
     command += ["--header", f"Authorization: Bearer {service.key}"]
-    command += ["--max-examples", str(examples), "--seed", str(seed), "--no-color"]
-    return subprocess.run(
-        command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, check=False
-    ).returncode
+    environment = {**os.environ, KEPT_VARIABLE: str(folder / KEPT)}  # noqa: TID251 - passed on
+    done = subprocess.run(
+        command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=environment, check=False
+    )
+    return done.returncode != 0
+
+
+def own_key(service: ServiceProcess) -> list[str]:
+    """The id of the key that the requests carry: the first one, and the only one so far."""
+    with httpx2.Client(base_url=service.url, headers=service.headers) as client:
+        return ids(listed(client, "/v1/api-keys"))
 
 
 def known_values(service: ServiceProcess) -> Mapping[str, list[str]]:

@@ -68,7 +68,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
             *_QUERY,
             Query(
                 "types",
-                {"type": "array", "items": one_of(EventType), "minItems": 1},
+                {"type": "array", "items": dict(one_of(EventType)), "minItems": 1},
                 "Only events of these types, separated by commas.",
             ),
         ),
