@@ -56,7 +56,7 @@ async def check(reply: httpx2.Response) -> None:
     """Fail when the reply is none that the description allows; a hook of a test's client."""
     media_type = reply.headers.get("content-type", "").partition(";")[0]
     body: Any = None
-    if media_type.endswith("json") and reply.request.method != "HEAD":
+    if media_type.endswith(("/json", "+json")) and reply.request.method != "HEAD":
         body = json.loads(await reply.aread() or b"null")
     found = find(reply.request.method, reply.request.url.path)
     if found is None:
