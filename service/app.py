@@ -23,7 +23,7 @@ from service.api.sign_in import SignIn
 from service.engine import engine, hub, signals
 from service.engine.engine import EngineOptions
 from service.engine.uploads import Uploads
-from service.settings import Settings
+from service.settings import DAY_SECONDS, Settings
 from service.store import embedded, first_key, leases, schema
 from service.store.database import Database
 from service.ui import pages
@@ -121,6 +121,7 @@ async def _start_engine(
         data_dir=settings.data_dir,
         processes=settings.workers,
         lease_seconds=settings.lease_seconds,
+        progress_kept_seconds=settings.progress_days * DAY_SECONDS,
     )
     running = engine.running(services.database, services.signals, options, stopping)
     await stack.enter_async_context(running)

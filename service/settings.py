@@ -26,6 +26,7 @@ PREFIX = "MATCHSTREAM_"
 # Read by the test suite, not by the service.
 TEST_PREFIX = f"{PREFIX}TEST_"
 DEFAULT_POSTGRES_PORT = 5432
+DAY_SECONDS = 86_400
 
 # What a value that cannot be used would have to be; the bounds are those of the fields below.
 EXPECTED: Mapping[str, str] = MappingProxyType(
@@ -35,6 +36,7 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
         "database_pool_size": "a whole number from 1 to 1000",
         "workers": "a whole number from 1 to 1024",
         "lease_seconds": "a number of seconds from 1 to 3600",
+        "progress_days": "a number of days from 4 to 3650",
         "session_hours": "a number of hours above 0 and up to 720",
         "cors_origins": "`*`, or origins like https://app.example without a path",
         "reads_per_minute": "a whole number, 1 or more",
@@ -90,6 +92,14 @@ class Settings(BaseSettings):
         le=3600,
         description="How long a run stays with a process that has gone silent, before another "
         "takes it over.",
+    )
+    # A webhook that fails is tried again for three days, and its event must be there.
+    progress_days: float = Field(
+        default=7,
+        ge=4,
+        le=3650,
+        description="Days for which the progress events of a run are kept after its end; a stream "
+        "that is resumed before them then begins anew.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("localhost", "127.0.0.1", "[::1]"),

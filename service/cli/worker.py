@@ -10,7 +10,7 @@ from service.cli import keys
 from service.domain.errors import StartupError
 from service.engine import engine, signals
 from service.engine.engine import EngineOptions
-from service.settings import Settings
+from service.settings import DAY_SECONDS, Settings
 from service.store import schema
 from service.store.database import Database
 
@@ -53,6 +53,7 @@ async def run(settings: Settings) -> None:
             data_dir=settings.data_dir,
             processes=settings.workers,
             lease_seconds=settings.lease_seconds,
+            progress_kept_seconds=settings.progress_days * DAY_SECONDS,
         )
         await stack.enter_async_context(engine.running(database, live, options, stopping))
         starting = None

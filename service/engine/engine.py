@@ -29,11 +29,15 @@ from service.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """Where the engine keeps its files, how many processes match, how long a lease lasts."""
+    """Where the engine keeps its files, how many processes match, how long a lease lasts.
+
+    Progress events of a run are kept for `progress_kept_seconds` after its end.
+    """
 
     data_dir: Path
     processes: int
     lease_seconds: float
+    progress_kept_seconds: float = cleaning.KEPT_SECONDS
 
 
 @asynccontextmanager
@@ -55,6 +59,8 @@ async def running(
             executor=pool,
             indexes=Indexes(saved, ReferenceFiles(rows, database), pool),
         )
-        await stack.enter_async_context(cleaning.running(database, signals))
+        await stack.enter_async_context(
+            cleaning.running(database, signals, options.progress_kept_seconds)
+        )
         owner = WorkerOptions.with_lease(options.lease_seconds)
         yield await stack.enter_async_context(worker.running(tools, owner, stopping))

@@ -26,7 +26,8 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
     with running(tmp_path / "data") as service:
         answers = paste([block for block in BLOCKS if "$" in block], service, tmp_path)
     # `pick`, and the config's id, print nothing.
-    _, _, _, watched, read, reviewed, second_page, resumed, cancelled, sample = answers
+    _, _, _, watched, read, reviewed, second_page, resumed, happened, polled, *rest = answers
+    cancelled, sample = rest
     assert "event: run." in watched
     progress, results = [json.loads(answer) for answer in re.split(r"(?<=\})(?=\{\"data)", read)]
     assert progress["rows_processed"] == 2
@@ -38,6 +39,9 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
     ]
     assert "\nid: 2\n" in f"\n{resumed}"
     assert "\nid: 1\n" not in f"\n{resumed}"
+    types = [event["type"] for event in json.loads(happened)["data"]]
+    assert types == ["run.completed", "result.reviewed"]
+    assert polled == "304"
     assert json.loads(cancelled)["status"] == 409
     assert json.loads(sample)["data"] == []
 

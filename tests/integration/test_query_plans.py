@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from service.store import events, leases, results, runs
+from service.store import events, leases, old_progress, results, runs
 from tests.conftest import PostgresServer
 
 RUN = "00000000-0000-7000-8000-000000000000"
@@ -108,6 +108,15 @@ QUESTIONS = {
     "a result": Question(results._FETCH, f"'{RUN}', gen_random_uuid()", "results_by_id", 0),
     "events: first page": Question(events._OF_RUN, f"'{RUN}', 0, 501", "events_by_run", 501),
     "events: far down": Question(events._OF_RUN, f"'{RUN}', 4990, 501", "events_by_run", 10),
+    "workspace's events: first page": Question(
+        events._OF_WORKSPACE, f"'{WORKSPACE}', 0, 501, NULL", "events_pkey", 501
+    ),
+    "workspace's events: far down": Question(
+        events._OF_WORKSPACE, f"'{WORKSPACE}', 14990, 501, NULL", "events_pkey", 10
+    ),
+    "the runs alive": Question(runs._ALIVE, f"'{WORKSPACE}', 201", "runs_alive", ALIVE),
+    "runs by id": Question(runs._FETCH_ALL, f"'{{{RUN}}}'", "runs_pkey", 1),
+    "a run with old progress": Question(old_progress._SOME_RUN, "60", "runs_with_progress", 1),
     "runs: first page": Question(
         runs._PAGE, f"'{WORKSPACE}', '{runs._NEWEST}', 51", "runs_by_workspace", 51
     ),
