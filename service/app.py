@@ -88,6 +88,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, app: Starlette) -> Se
         uploads=Uploads(settings.data_dir / "uploads", database),
         limits=Limits(upload_bytes=settings.max_upload_bytes),
         quotas=_quotas(settings),
+        has_ai=settings.ai_account is not None,
     )
 
 
@@ -122,6 +123,8 @@ async def _start_engine(
         processes=settings.workers,
         lease_seconds=settings.lease_seconds,
         progress_kept_seconds=settings.progress_days * DAY_SECONDS,
+        ai_plan=settings.ai_plan,
+        ai_account=settings.ai_account,
     )
     running = engine.running(services.database, services.signals, options, stopping)
     await stack.enter_async_context(running)

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.ai_settings import AI_EXPECTED, AiSettings
 from service.domain.errors import StartupError
 from service.domain.names import nearest
 
@@ -28,9 +29,13 @@ TEST_PREFIX = f"{PREFIX}TEST_"
 DEFAULT_POSTGRES_PORT = 5432
 DAY_SECONDS = 86_400
 
+# Never shown: keys, and an address that may hold a password.
+SECRETS = frozenset({"anthropic_api_key", "api_key", "database_url"})
+
 # What a value that cannot be used would have to be; the bounds are those of the fields below.
 EXPECTED: Mapping[str, str] = MappingProxyType(
     {
+        **AI_EXPECTED,
         "port": "a whole number from 0 to 65535",
         "database_url": "an address like postgresql://user@host/database",
         "database_pool_size": "a whole number from 1 to 1000",
@@ -59,8 +64,8 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-class Settings(BaseSettings):
-    """The settings; each variable is the upper-case name after the prefix MATCHSTREAM_."""
+class ServiceSettings(BaseSettings):
+    """The settings of everything but the AI pass."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
@@ -167,6 +172,10 @@ def _parts(text: str) -> tuple[str, ...]:
     return tuple(part.strip().lower() for part in text.split(",") if part.strip())
 
 
+class Settings(AiSettings, ServiceSettings):
+    """All settings; each variable is the upper-case name after the prefix MATCHSTREAM_."""
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     alias = Settings.model_fields[name].validation_alias
@@ -217,10 +226,10 @@ def _warning(name: str, known: list[str]) -> str:
 
 
 def _sentence(problem: ErrorDetails) -> str:
-    """What is wrong with one variable; never the value of an address that may hold a password."""
+    """What is wrong with one variable; never the value of one that holds a secret."""
     name = str(problem["loc"][0]).lower()
     name = name if name in Settings.model_fields else "database_url"
-    shown = "" if name == "database_url" else f"={problem['input']}"
+    shown = "" if name in SECRETS else f"={problem['input']}"
     wanted = EXPECTED.get(name)
     reason = f"it has to be {wanted}" if wanted else problem["msg"]
     return f"{variable(name)}{shown} cannot be used: {reason}."

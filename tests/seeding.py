@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from service.domain.ai import Account, Plan
 from service.domain.configs import (
     ExactMapping,
     FuzzyMapping,
@@ -25,7 +26,7 @@ from service.domain.identifiers import (
 )
 from service.domain.reference import Column, ColumnType, SourceType
 from service.domain.runs import Run, TriggeredBy
-from service.engine import chunks, executors, hub, signals, worker
+from service.engine import ai_tools, chunks, executors, hub, signals, worker
 from service.engine.datasets import ReferenceFiles
 from service.engine.execute import Tools
 from service.engine.executors import Executor
@@ -206,6 +207,7 @@ async def running_engine(
     options: WorkerOptions | None = None,
     executor: Executor | None = None,
     chunk_limit_seconds: float = CHUNK_LIMIT_SECONDS,
+    ai: Account | None = None,
 ) -> AsyncIterator[Engine]:
     """Run signals, hub, a pool of two real processes and a worker; `executor` replaces the pool."""
     async with AsyncExitStack() as stack:
@@ -217,6 +219,9 @@ async def running_engine(
                 executors.local_pool(2, preload=(chunks.__name__,))
             )
         indexes = Indexes(directory, ReferenceFiles(directory, database), executor)
-        tools = Tools(database, live, executor, indexes, chunk_limit_seconds)
+        asking = (
+            None if ai is None else await stack.enter_async_context(ai_tools.running(ai, Plan()))
+        )
+        tools = Tools(database, live, executor, indexes, chunk_limit_seconds, ai=asking)
         await stack.enter_async_context(worker.running(tools, options or WorkerOptions(), stopping))
         yield Engine(live, feeds, executor, stopping)

@@ -72,6 +72,7 @@ class AiBody(WireModel):
 
     min_margin: Share = 0.03
     max_cost_usd: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    max_share: Share | None = None
 
 
 class ConfigBody(WireModel):
@@ -234,7 +235,7 @@ def _contents(body: ConfigBody) -> Contents:
         threshold=body.threshold,
         review_threshold=review_threshold,
         missing=body.missing,
-        ai=AiOptions(body.ai.min_margin, body.ai.max_cost_usd),
+        ai=AiOptions(**body.ai.model_dump()),
     )
     return Contents(body.name, ReferenceDataId(body.reference_data_id), rules, target.target())
 
@@ -248,7 +249,11 @@ def _write_contents(config: MatchingConfig) -> dict[str, Json]:
         "threshold": rules.threshold,
         "review_threshold": rules.review_threshold,
         "missing": rules.missing.value,
-        "ai": {"min_margin": rules.ai.min_margin, "max_cost_usd": rules.ai.max_cost_usd},
+        "ai": {
+            "min_margin": rules.ai.min_margin,
+            "max_cost_usd": rules.ai.max_cost_usd,
+            "max_share": rules.ai.max_share,
+        },
         "target_type": config.target.type.value,
         "target_value": _write_target(config.target),
     }

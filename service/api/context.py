@@ -32,6 +32,8 @@ class Services:
     signals: Signals
     hub: Hub
     uploads: Uploads
+    # Whether a key for the AI pass is set.
+    has_ai: bool = False
     limits: Limits = field(default_factory=Limits)
     callers: "Memory[Caller]" = field(default_factory=lambda: Memory[Caller]())
     quotas: Quotas = field(default_factory=Quotas)

@@ -64,6 +64,7 @@ async def resolve(
         collection=collection,
         document_ids=document_ids,
         dry_run=wanted.dry_run,
+        ai=wanted.ai and not wanted.dry_run,
     )
 
 

@@ -13,7 +13,7 @@ from service.api import (
     polling,
     replies,
 )
-from service.api.context import Caller, services
+from service.api.context import Caller, Services, services
 from service.api.lookup import fetch_run, find_run
 from service.api.pages import Source
 from service.api.results import top_results
@@ -25,7 +25,7 @@ from service.domain.errors import AiNotConfiguredError, ConflictError
 from service.domain.identifiers import ConfigId, RunId
 from service.domain.runs import Run, RunStatus, TriggeredBy
 from service.engine.signals import CLEANING, LEASES, QUEUE, Signals, run_topic, workspace_topic
-from service.store import abandoned, runs
+from service.store import abandoned, ai_passes, runs
 from service.store.runs import RunFilter
 
 RUN_LIST = pagination.Listing(key=RunId, filters=("config_id", "status", "triggered_by"))
@@ -34,16 +34,43 @@ TOP_RESULTS = 50
 
 async def start_run(request: Request, caller: Caller) -> Response:
     """Queue a run of a config."""
+    return await _start(request, caller, {})
+
+
+async def start_smart_run(request: Request, caller: Caller) -> Response:
+    """Queue a run of a config with the AI pass on."""
+    return await _start(request, caller, {"triggered_by": TriggeredBy.SMART, "ai": True})
+
+
+async def resolve_by_ai(request: Request, caller: Caller) -> Response:
+    """Queue an AI pass over the borderline results of a completed run."""
+    parameters.query(request, ())
+    service = services(request)
+    _check_ai(service)
+    run = await find_run(request, caller)
+    if run.dry_run:
+        raise ConflictError("This was a dry run: start a run with `ai` to have it resolved.")
+    async with service.database.transaction() as connection:
+        opened = await ai_passes.open_again(connection, caller.workspace_id, run.id)
+        if opened is None:
+            now = await runs.fetch(connection, caller.workspace_id, run.id)
+            status = now.status if now else run.status
+            raise ConflictError(f"The run is {status}: only a completed run can be resolved.")
+    service.signals.notify(QUEUE)
+    _wake_watchers(service.signals, opened)
+    return replies.accepted(representation.run(opened), f"/v1/matching/runs/{run.id}")
+
+
+async def _start(request: Request, caller: Caller, preset: dict[str, object]) -> Response:
     config_id = ConfigId(parameters.path_id(request, "config_id", "matching config"))
     parameters.query(request, ())
     service = services(request)
     body = await limits.read_optional_json(request, service.limits.json_bytes)
-    wanted = parse(RunRequest, body)
-    if wanted.ai:
-        raise AiNotConfiguredError(
-            "The AI pass needs a key for the Anthropic API, and this service has none: "
-            "leave `ai` out to match by rules."
-        )
+    asked = parse(RunRequest, body)
+    unsaid = {key: value for key, value in preset.items() if key not in asked.model_fields_set}
+    wanted = asked.model_copy(update=unsaid)
+    if wanted.ai and not wanted.dry_run:
+        _check_ai(service)
     async with service.database.transaction() as connection:
         run = await runs.insert(
             connection, await resolve(connection, caller.workspace_id, config_id, wanted)
@@ -129,6 +156,14 @@ async def delete_run(request: Request, caller: Caller) -> Response:
             raise ConflictError(f"The run is {now.status}: cancel it, or wait until it has ended.")
     service.signals.notify(CLEANING)
     return replies.deleted(run.id)
+
+
+def _check_ai(service: Services) -> None:
+    if not service.has_ai:
+        raise AiNotConfiguredError(
+            "The AI pass needs a key for the Anthropic API, and this service has none: set "
+            "ANTHROPIC_API_KEY and start the service again, or match by rules alone."
+        )
 
 
 def _wake_watchers(signals: Signals, run: Run) -> None:

@@ -54,6 +54,8 @@ async def run(settings: Settings) -> None:
             processes=settings.workers,
             lease_seconds=settings.lease_seconds,
             progress_kept_seconds=settings.progress_days * DAY_SECONDS,
+            ai_plan=settings.ai_plan,
+            ai_account=settings.ai_account,
         )
         await stack.enter_async_context(engine.running(database, live, options, stopping))
         starting = None

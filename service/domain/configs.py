@@ -115,10 +115,15 @@ FieldMapping = ExactMapping | FuzzyMapping | DateRangeMapping | NumericRangeMapp
 
 @dataclass(frozen=True, slots=True)
 class AiOptions:
-    """What the AI pass may look at beyond the review band, and what it may cost (US dollars)."""
+    """What the AI pass may look at beyond the review band, and what it may cost (US dollars).
+
+    A match whose lead over the second best is below `min_margin` is looked at too. `max_share`
+    bounds the share of the run's documents that are looked at, the most uncertain first.
+    """
 
     min_margin: float = 0.03
     max_cost_usd: float | None = None
+    max_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from service.domain.ai import AiFigures
 from service.domain.reference import ReferenceData
 from service.domain.results import MatchResult
 from service.domain.runs import Run, RunWarning
@@ -33,7 +34,7 @@ def run(value: Run) -> dict[str, Json]:
         "reference_data_version": value.reference_data_version,
         "config_version": value.config_version,
         "warnings": warnings(value.warnings),
-        "ai": None,
+        "ai": ai(value.ai),
         "error": value.error,
         "created_at": timestamp(value.created_at),
         "started_at": timestamp(value.started_at),
@@ -68,10 +69,29 @@ def progress(value: Run) -> dict[str, Json]:
         "avg_confidence": value.avg_confidence,
         "rows_per_second": value.rows_per_second,
         "estimated_seconds_remaining": value.estimated_seconds_remaining,
-        "ai": None,
+        "ai": ai(value.ai),
         "started_at": timestamp(value.started_at),
         "updated_at": timestamp(value.updated_at),
         "last_event_id": value.last_event_id,
+    }
+
+
+def ai(value: AiFigures | None) -> dict[str, Json] | None:
+    """The AI pass of a run; None where it has none."""
+    if value is None:
+        return None
+    return {
+        "status": value.status.value,
+        "to_resolve": value.to_resolve,
+        "resolved": value.resolved,
+        "unresolved": value.unresolved,
+        "cached": value.cached,
+        "requests": value.requests,
+        "input_tokens": value.input_tokens,
+        "output_tokens": value.output_tokens,
+        "cost_usd": value.cost_usd,
+        "estimated": value.is_estimate,
+        "error": value.error,
     }
 
 

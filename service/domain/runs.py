@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from service.domain.ai import AiFigures
 from service.domain.identifiers import (
     ConfigId,
     DocumentId,
@@ -97,7 +98,8 @@ class Run:
     """A run as it stands after its event number `last_event_id`.
 
     Counters are None until work starts; `confidence_sum` is in ten-thousandths over the matched
-    results; `rows_per_second` is None until the first documents are done.
+    results; `rows_per_second` is None until the first documents are done. `ai` is None for a run
+    without an AI pass.
     """
 
     id: RunId
@@ -126,6 +128,7 @@ class Run:
     started_at: datetime | None
     completed_at: datetime | None
     updated_at: datetime
+    ai: AiFigures | None = None
 
     @property
     def avg_confidence(self) -> float | None:
@@ -143,15 +146,22 @@ class Run:
         """
         if self.status is RunStatus.COMPLETED:
             return 1.0
+        if self.phase is Phase.AI_RESOLVING:
+            return self.ai.share_done if self.ai else 0.0
         if self.phase not in (Phase.MATCHING, Phase.DONE) or not self.rows_total:
             return 0.0
         return round((self.rows_processed or 0) / self.rows_total, 4)
 
     @property
     def estimated_seconds_remaining(self) -> float | None:
-        """Remaining documents over the rate so far, in seconds; 0 once the run has ended."""
+        """Remaining documents of the phase over its rate so far, in seconds.
+
+        0 once the run has ended.
+        """
         if self.status.is_terminal:
             return 0.0
+        if self.status is RunStatus.AI_RESOLVING:
+            return self.ai.seconds_remaining if self.ai else None
         if not self.rows_per_second or self.rows_total is None:
             return None
         return round((self.rows_total - (self.rows_processed or 0)) / self.rows_per_second, 1)

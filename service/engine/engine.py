@@ -1,6 +1,6 @@
 """What does a process that carries out runs consist of, beside a database and its notices?
 
-pool of processes -> folders of saved rows and indexes -> cleaning -> worker
+pool of processes -> folders of saved rows and indexes -> door to the AI -> cleaning -> worker
                                                                and back, in reverse order
 """
 
@@ -10,7 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.domain.ai import Account, Plan
 from service.engine import (
+    ai_tools,
     chunks,
     cleaning,
     datasets,
@@ -19,6 +21,7 @@ from service.engine import (
     index_cache,
     worker,
 )
+from service.engine.ai_tools import AiTools
 from service.engine.datasets import ReferenceFiles
 from service.engine.execute import Tools
 from service.engine.indexes import Indexes
@@ -38,6 +41,9 @@ class EngineOptions:
     processes: int
     lease_seconds: float
     progress_kept_seconds: float = cleaning.KEPT_SECONDS
+    ai_plan: Plan
+    # None where there is no AI pass.
+    ai_account: Account | None
 
 
 @asynccontextmanager
@@ -58,9 +64,17 @@ async def running(
             signals=signals,
             executor=pool,
             indexes=Indexes(saved, ReferenceFiles(rows, database), pool),
+            ai_plan=options.ai_plan,
+            ai=await _open_ai(stack, options),
         )
         await stack.enter_async_context(
             cleaning.running(database, signals, options.progress_kept_seconds)
         )
         owner = WorkerOptions.with_lease(options.lease_seconds)
         yield await stack.enter_async_context(worker.running(tools, owner, stopping))
+
+
+async def _open_ai(stack: AsyncExitStack, options: EngineOptions) -> AiTools | None:
+    if options.ai_account is None:
+        return None
+    return await stack.enter_async_context(ai_tools.running(options.ai_account, options.ai_plan))

@@ -1,7 +1,8 @@
 """How is one run carried out, from where it stands to its end?
 
-begin ─► load ─► match ─► complete      each step commits what it did; an heir begins at the
-                                        last committed document and writes nothing twice
+begin ─► load ─► match ─► AI pass ─► complete     each step commits what it did; an heir begins at
+                                                  the last committed document and writes nothing
+                                                  twice
 """
 
 import asyncio
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import structlog
 
-from service.domain.configs import TargetType
+from service.domain.ai import Plan
+from service.domain.configs import MatchingRules, TargetType
 from service.domain.documents import RunDocument
 from service.domain.errors import MatchingFailedError
 from service.domain.reference import ReferenceData, ReferenceDataStatus
-from service.domain.runs import MAX_ATTEMPTS_WITHOUT_PROGRESS, Phase, Run, RunStatus
+from service.domain.runs import MAX_ATTEMPTS_WITHOUT_PROGRESS, Lease, Phase, Run, RunStatus
+from service.engine import ai_step
+from service.engine.ai_tools import AiTools
 from service.engine.chunks import ChunkJob, ChunkOutcome, IndexMissing, match_chunk
 from service.engine.executors import Executor, Lost
 from service.engine.forewarnings import foresee
@@ -53,6 +57,9 @@ class Tools:
     executor: Executor
     indexes: Indexes
     chunk_limit_seconds: float = CHUNK_LIMIT_SECONDS
+    ai_plan: Plan = Plan()  # noqa: RUF009 - frozen
+    # None where no key for the AI pass is set.
+    ai: AiTools | None = None
 
 
 async def execute(tools: Tools, claim: Claim) -> None:
@@ -61,6 +68,12 @@ async def execute(tools: Tools, claim: Claim) -> None:
     Raises (in a group) MatchingFailedError when the run cannot be carried out, LeaseLostError
     when it is no longer ours, UnavailableError when the database is away.
     """
+    if claim.run.status is RunStatus.AI_RESOLVING:
+        progress = Progress(tools.database, tools.signals, claim.lease, claim.run)
+        async with tools.database.connection() as connection:
+            rules = await run_lifecycle.fetch_rules(connection, claim.run)
+        await _finish(tools, claim.lease, progress, rules)
+        return
     _check_attempts(claim.run)
     begun = await _begin(tools.database, claim)
     progress = Progress(tools.database, tools.signals, claim.lease, begun.run)
@@ -69,8 +82,18 @@ async def execute(tools: Tools, claim: Claim) -> None:
         alive = tasks.create_task(progress.say_alive())
         await _load_and_match(tools, progress, begun.inputs)
         alive.cancel()
+    await _finish(tools, claim.lease, progress, begun.inputs.rules)
+
+
+async def _finish(tools: Tools, lease: Lease, progress: Progress, rules: MatchingRules) -> None:
+    """Let the AI pass follow the matching where the run wants one, and complete the run."""
+    async with asyncio.TaskGroup() as tasks:
+        alive = tasks.create_task(progress.say_alive())
+        outcome = await ai_step.carry_out(tools.database, tools.ai, tools.ai_plan, progress, rules)
+        alive.cancel()
     async with tools.database.transaction() as connection:
-        completed = await run_lifecycle.complete(connection, claim.lease)
+        await ai_step.record(connection, lease, outcome)
+        completed = await run_lifecycle.complete(connection, lease)
     progress.took(completed)
 
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from service.domain.runs import Lease, Phase, Run, RunWarning
 from service.engine.chunks import ChunkOutcome
 from service.engine.rates import Rate
 from service.engine.signals import Signals, run_topic, workspace_topic
 from service.store import results, run_lifecycle
-from service.store.database import Database
+from service.store.database import Connection, Database
 
 # What is finished within this time is one transaction and one event.
 COMMIT_INTERVAL_SECONDS = 0.25
@@ -74,6 +74,16 @@ class Progress:
                 await results.copy(connection, [outcome.rows for outcome in outcomes])
                 advanced = await run_lifecycle.advance(connection, self._lease, step)
             self.took(advanced)
+
+    async def write(self, change: Callable[[Connection, Lease], Awaitable[Run]]) -> None:
+        """Make a change of the run and what belongs to it, in one transaction.
+
+        Raises LeaseLostError, with nothing written, when the run is no longer ours.
+        """
+        async with self._turn:
+            async with self._database.transaction() as connection:
+                changed = await change(connection, self._lease)
+            self.took(changed)
 
     async def say_alive(self) -> None:
         """Write an event whenever the run has been silent for some seconds, until cancelled."""

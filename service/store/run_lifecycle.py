@@ -48,15 +48,15 @@ async def start(
     """Set a run going over its frozen inputs and `documents` frozen before it."""
     record = await connection.fetchrow(
         _START,
-        *_fence(lease),
+        *fence(lease),
         sources_of(RunStatus.RUNNING),
         configs.rules_to_json(inputs.rules),
         inputs.config_version,
         inputs.reference.version,
         documents,
-        _write_warnings(warnings),
+        write_warnings(warnings),
     )
-    started = _held(record)
+    started = held(record)
     await runs.tell(connection, started)
     return started
 
@@ -74,7 +74,7 @@ _ENTER_PHASE = """
 UPDATE runs
 SET phase = $4, rows_per_second = coalesce($5, rows_per_second),
     event_seq = event_seq + 1, updated_at = clock_timestamp()
-WHERE id = $1 AND worker_id = $2 AND attempt = $3 AND status = 'running'
+WHERE id = $1 AND worker_id = $2 AND attempt = $3 AND status IN ('running', 'ai_resolving')
 RETURNING *
 """
 
@@ -86,8 +86,8 @@ async def enter_phase(
 
     `rows_per_second` None leaves the rate as it is.
     """
-    record = await connection.fetchrow(_ENTER_PHASE, *_fence(lease), phase.value, rows_per_second)
-    run = _held(record)
+    record = await connection.fetchrow(_ENTER_PHASE, *fence(lease), phase.value, rows_per_second)
+    run = held(record)
     await runs.tell_progress(connection, run)
     return run
 
@@ -120,14 +120,14 @@ async def advance(connection: Connection, lease: Lease, step: Advance) -> Run:
     """Count a batch whose results were written before in the same transaction."""
     record = await connection.fetchrow(
         _ADVANCE,
-        *_fence(lease),
+        *fence(lease),
         step.processed,
         step.matched,
         step.confidence_sum,
         step.rows_per_second,
-        _write_warnings(step.warnings),
+        write_warnings(step.warnings),
     )
-    run = _held(record)
+    run = held(record)
     await runs.tell_progress(connection, run)
     return run
 
@@ -135,6 +135,11 @@ async def advance(connection: Connection, lease: Lease, step: Advance) -> Run:
 _FINISH = """
 UPDATE runs
 SET status = $4, phase = 'done', error = $5, worker_id = NULL, lease_until = NULL,
+    ai_status = CASE WHEN $4 <> 'failed' OR coalesce(ai_status, '') NOT IN ('pending', 'running')
+                     THEN ai_status
+                     WHEN ai_resolved > 0 THEN 'partial' ELSE 'failed' END,
+    ai_error = CASE WHEN $4 = 'failed' AND ai_status IN ('pending', 'running')
+                    THEN 'The run failed before its AI pass had ended.' ELSE ai_error END,
     version = version + 1, event_seq = event_seq + 1,
     completed_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE id = $1 AND worker_id = $2 AND attempt = $3 AND status = ANY($6::text[])
@@ -156,22 +161,30 @@ async def _finish(
     connection: Connection, lease: Lease, status: RunStatus, error: str | None
 ) -> Run:
     record = await connection.fetchrow(
-        _FINISH, *_fence(lease), status.value, error, sources_of(status)
+        _FINISH, *fence(lease), status.value, error, sources_of(status)
     )
-    run = _held(record)
+    run = held(record)
     await runs.tell(connection, run)
     return run
 
 
-def _write_warnings(warnings: Sequence[RunWarning]) -> str:
+def write_warnings(warnings: Sequence[RunWarning]) -> str:
+    """Write a run's warnings as they are stored."""
     return json.dumps(representation.warnings(warnings))
 
 
-def _fence(lease: Lease) -> tuple[object, object, int]:
+def fence(lease: Lease) -> tuple[object, object, int]:
+    """The first three arguments of every fenced statement."""
     return lease.run_id, lease.worker_id, lease.attempt
 
 
-def _held(record: Record | None) -> Run:
+def held(record: Record | None) -> Run:
+    """Read what a fenced statement returned; raises LeaseLostError where that is nothing."""
     if record is None:
-        raise LeaseLostError("The run belongs to another worker now, or has ended.")
+        raise lost()
     return runs.from_record(record)
+
+
+def lost() -> LeaseLostError:
+    """The error of a fenced statement that changed nothing."""
+    return LeaseLostError("The run belongs to another worker now, or has ended.")

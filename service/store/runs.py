@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from service.domain import representation
+from service.domain.ai import AiFigures, AiStatus
 from service.domain.events import EVENT_OF_STATUS, EventType
 from service.domain.identifiers import (
     ConfigId,
@@ -29,7 +30,7 @@ from service.store.database import Connection, Record, fetch_one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """What a client asks for: which config, over which documents."""
+    """What a client asks for: which config, over which documents, with or without an AI pass."""
 
     workspace_id: WorkspaceId
     matching_config_id: ConfigId
@@ -38,12 +39,13 @@ class NewRun:
     collection: str
     document_ids: tuple[DocumentId, ...] | None
     dry_run: bool
+    ai: bool = False
 
 
 _INSERT = """
 INSERT INTO runs (id, workspace_id, matching_config_id, reference_data_id, status, phase,
-                  triggered_by, dry_run, collection, document_ids, event_seq)
-VALUES ($1, $2, $3, $4, 'queued', 'queued', $5, $6, $7, $8, 1)
+                  triggered_by, dry_run, collection, document_ids, ai_status, event_seq)
+VALUES ($1, $2, $3, $4, 'queued', 'queued', $5, $6, $7, $8, $9, 1)
 RETURNING *
 """
 
@@ -61,6 +63,7 @@ async def insert(connection: Connection, new: NewRun) -> Run:
         new.dry_run,
         new.collection,
         new.document_ids,
+        AiStatus.PENDING if new.ai else None,
     )
     run = from_record(record)
     await tell(connection, run)
@@ -175,6 +178,10 @@ async def count(connection: Connection, workspace_id: WorkspaceId, wanted: RunFi
 _CANCEL = """
 UPDATE runs
 SET status = 'cancelled', phase = 'done', worker_id = NULL, lease_until = NULL,
+    ai_status = CASE WHEN coalesce(ai_status, '') NOT IN ('pending', 'running') THEN ai_status
+                     WHEN ai_resolved > 0 THEN 'partial' ELSE 'failed' END,
+    ai_error = CASE WHEN ai_status IN ('pending', 'running')
+                    THEN 'The run was cancelled before its AI pass had ended.' ELSE ai_error END,
     version = version + 1, event_seq = event_seq + 1,
     completed_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE workspace_id = $1 AND id = $2 AND status = ANY($3::text[])
@@ -244,4 +251,24 @@ def from_record(record: Record) -> Run:
         started_at=record["started_at"],
         completed_at=record["completed_at"],
         updated_at=record["updated_at"],
+        ai=_ai_figures(record),
+    )
+
+
+def _ai_figures(record: Record) -> AiFigures | None:
+    if record["ai_status"] is None:
+        return None
+    return AiFigures(
+        status=AiStatus(record["ai_status"]),
+        to_resolve=record["ai_to_resolve"],
+        resolved=record["ai_resolved"],
+        unresolved=record["ai_unresolved"],
+        cached=record["ai_cached"],
+        requests=record["ai_requests"],
+        input_tokens=record["ai_input_tokens"],
+        output_tokens=record["ai_output_tokens"],
+        cost_nanodollars=record["ai_cost_nanodollars"],
+        documents_per_second=record["ai_documents_per_second"],
+        is_estimate=record["ai_is_estimate"],
+        error=record["ai_error"],
     )

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from service.api import connections, routes
 from service.api.context import Services, StreamTimes
+from service.domain.ai import Account
 from service.domain.api_keys import Scope
 from service.domain.identifiers import WorkspaceId, new_id
 from service.engine.chunks import match_chunk
@@ -142,12 +143,13 @@ async def running(
     documents: int = 20,
     options: WorkerOptions | None = None,
     stream_times: StreamTimes | None = None,
+    ai: Account | None = None,
 ) -> AsyncIterator[Live]:
     """Bring up a service over a world of its own for as long as the block lasts."""
     executor = StepExecutor()
     async with (
         Database.open(database_url) as database,
-        running_engine(database, directory, options, executor) as engine,
+        running_engine(database, directory, options, executor, ai=ai) as engine,
     ):
         world = await make_world(database, documents)
         world.signals = engine.signals
@@ -158,6 +160,7 @@ async def running(
             hub=engine.hub,
             uploads=Uploads(directory, database),
             stream_times=stream_times or StreamTimes(),
+            has_ai=ai is not None,
         )
         headers = await key_header(database, world.workspace_id)
         async with (

@@ -28,8 +28,14 @@ PARTIAL_CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"name": "New"}, {"name": "New"}),
     ({"threshold": 0.7}, {"threshold": 0.7}),
     ({"missing": "zero"}, {"missing": "zero"}),
-    ({"ai": {"min_margin": 0.1}}, {"ai": {"min_margin": 0.1, "max_cost_usd": 5.0}}),
-    ({"ai": {"max_cost_usd": None}}, {"ai": {"min_margin": 0.03, "max_cost_usd": None}}),
+    (
+        {"ai": {"min_margin": 0.1}},
+        {"ai": {"min_margin": 0.1, "max_cost_usd": 5.0, "max_share": None}},
+    ),
+    (
+        {"ai": {"max_cost_usd": None}},
+        {"ai": {"min_margin": 0.03, "max_cost_usd": None, "max_share": None}},
+    ),
     ({"target_type": "run"}, {"target_type": "run", "target_value": {}}),
     ({"target_value": {"collection": "2025"}}, {"target_value": {"collection": "2025"}}),
     (

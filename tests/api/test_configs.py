@@ -65,7 +65,7 @@ async def test_the_documented_body_comes_back_whole(configs: Configs) -> None:
         "threshold": 0.85,
         "review_threshold": 0.5,
         "missing": "ignore",
-        "ai": {"min_margin": 0.03, "max_cost_usd": None},
+        "ai": {"min_margin": 0.03, "max_cost_usd": None, "max_share": None},
         "target_type": "run",
         "target_value": {},
         "version": 1,
@@ -86,7 +86,7 @@ async def test_defaults_are_written_out(configs: Configs) -> None:
     assert (number["tolerance_percent"], number["tolerance_absolute"]) == (5.0, None)
     assert (made["threshold"], made["review_threshold"]) == (0.85, 0.5)
     assert (made["missing"], made["target_type"], made["target_value"]) == ("ignore", "run", {})
-    assert made["ai"] == {"min_margin": 0.03, "max_cost_usd": None}
+    assert made["ai"] == {"min_margin": 0.03, "max_cost_usd": None, "max_share": None}
 
 
 async def test_other_spellings_are_read_and_ours_are_written(configs: Configs) -> None:

@@ -35,7 +35,7 @@ def default_of(name: str) -> str:
     if field.default in (None, ()):
         return "none"
     if isinstance(field.default, tuple):
-        return f"`{','.join(field.default)}`"
+        return f"`{','.join(map(str, field.default))}`"
     return f"`{field.default}`"
 
 

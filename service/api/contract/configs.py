@@ -75,8 +75,16 @@ AnyMapping = Annotated[
 class AiOptions(BaseModel):
     """What the AI pass may look at and cost."""
 
-    min_margin: Share
-    max_cost_usd: float | None
+    min_margin: Share = Field(
+        description="Matches whose lead over the second best is smaller are looked at, too."
+    )
+    max_cost_usd: float | None = Field(
+        description="The pass stops before a run could cost more, in US dollars; null: no limit."
+    )
+    max_share: Share | None = Field(
+        description="Of the run's documents no larger share is looked at, the most uncertain "
+        "first; null: no limit."
+    )
 
 
 class ConfigLinks(BaseModel):
@@ -116,7 +124,7 @@ class Config(BaseModel):
             "threshold": 0.85,
             "review_threshold": 0.5,
             "missing": "ignore",
-            "ai": {"min_margin": 0.03, "max_cost_usd": None},
+            "ai": {"min_margin": 0.03, "max_cost_usd": None, "max_share": None},
             "target_type": "run",
             "target_value": {},
             "version": 1,

@@ -51,8 +51,8 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     "ai_not_configured": Explanation(
         "The AI pass was asked for, and this service has no key for it.",
-        "The AI pass needs a key for the Anthropic API, and this service has none: leave `ai` "
-        "out to match by rules.",
+        "The AI pass needs a key for the Anthropic API, and this service has none: set "
+        "ANTHROPIC_API_KEY and start the service again, or match by rules alone.",
     ),
     "precondition_failed": Explanation(
         "`If-Match` names an older version than the stored one: somebody changed it meanwhile. "

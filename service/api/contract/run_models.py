@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.api.contract.ai_models import AiEvidence, AiPass
 from service.api.contract.models import ClientId, Count, Page, Share, example, sometimes
 from service.api.contract.reference_data import ReferenceData, Scalar
 from service.domain.events import EventType
@@ -135,7 +136,7 @@ class Run(BaseModel):
     reference_data_version: Count | None
     config_version: Count | None
     warnings: list[RunWarning]
-    ai: None = Field(description="What the AI pass did; null when the run has none.")
+    ai: AiPass | None = Field(description="What the AI pass did; null when the run has none.")
     error: str | None = Field(description="What failed, in a sentence to act on.")
     created_at: datetime
     started_at: datetime | None
@@ -153,15 +154,6 @@ class FieldEvidence(BaseModel):
     weight: Share = Field(description="The weight used: that of missing fields is spread.")
     document_value: Scalar
     reference_value: str | None
-
-
-class AiEvidence(BaseModel):
-    """What the AI said of a document."""
-
-    model: str
-    decision: str | None
-    confidence: Share | None
-    rationale: str | None
 
 
 class Evidence(BaseModel):
@@ -240,7 +232,7 @@ class Progress(BaseModel):
     avg_confidence: Share | None
     rows_per_second: Annotated[float, Field(ge=0)] | None
     estimated_seconds_remaining: Annotated[float, Field(ge=0)] | None
-    ai: None = Field(description="What the AI pass did; null when the run has none.")
+    ai: AiPass | None = Field(description="What the AI pass did; null when the run has none.")
     started_at: datetime | None
     updated_at: datetime = Field(description="While the run is alive, at least every 5 seconds.")
     last_event_id: Count

@@ -38,6 +38,24 @@ OPERATIONS: Mapping[Handler, Operation] = {
         replies={202: json_reply("The run is queued.", Run, "Location")},
         errors=("conflict", "ai_not_configured"),
     ),
+    runs.start_smart_run: Operation(
+        id="start_smart_run",
+        tag=TAG,
+        summary="Start a run with the AI pass",
+        description="As a run, and then a language model decides on the borderline results.",
+        body=Body({JSON: RunRequest}, is_required=False),
+        replies={202: json_reply("The run is queued.", Run, "Location")},
+        errors=("conflict", "ai_not_configured"),
+    ),
+    runs.resolve_by_ai: Operation(
+        id="resolve_by_ai",
+        tag=TAG,
+        summary="Resolve a run by AI",
+        description="Opens a completed run again: a language model decides on its borderline "
+        "results. What was reviewed or decided by it before stays.",
+        replies={202: json_reply("The AI pass is queued.", Run, "Location")},
+        errors=("conflict", "ai_not_configured"),
+    ),
     runs.list_runs: Operation(
         id="list_runs",
         tag=TAG,
