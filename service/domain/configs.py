@@ -33,7 +33,11 @@ class Scorer(StrEnum):
 
 
 class MissingPolicy(StrEnum):
-    """What happens to the weight of a mapping whose field the document lacks."""
+    """What a missing value does.
+
+    `ignore`: the weight of a field that the document lacks is spread over the others; a value that
+    the row lacks scores a quarter. `zero`: either scores 0.
+    """
 
     IGNORE = "ignore"
     ZERO = "zero"

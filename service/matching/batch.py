@@ -16,7 +16,7 @@ from service.matching.columns import (
     Reading,
     factorize,
     needs_number,
-    text_of,
+    text_for,
     type_documents,
 )
 from service.matching.index import ReferenceIndex
@@ -24,6 +24,9 @@ from service.matching.index import ReferenceIndex
 # The weight of missing fields is spread by dividing by what is there, but never by less: one
 # small field that agrees must not make a certain match.
 LEAST_PRESENT_WEIGHT = 0.4
+# A value that the row lacks says nothing, so it scores more than one that differs and less than one
+# that agrees. Its weight is not spread: empty rows would win.
+CREDIT_FOR_LACKING = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +58,7 @@ def compile_documents(
         column = _type_column(mapping, reference.reading, values)
         columns.append(column)
         for document in np.flatnonzero(column.codes == MISSING):
-            text = text_of(values[document])
+            text = text_for(mapping, values[document])
             if text is not None:
                 unreadable[document][Unreadable(mapping.source, text)] = None
     is_present = np.array([column.codes != MISSING for column in columns], dtype=np.bool_).T
@@ -80,9 +83,14 @@ def use_weights(rules: MatchingRules, is_present: NDArray[np.bool_]) -> NDArray[
     return used / divisor[:, None]
 
 
+def score_of_lacking(rules: MatchingRules) -> float:
+    """Return what a mapping scores where the document has a value and the row has none."""
+    return 0.0 if rules.missing is MissingPolicy.ZERO else CREDIT_FOR_LACKING
+
+
 def _type_column(mapping: FieldMapping, reading: Reading, values: list[FieldValue]) -> Column:
     # The type belongs to the key: 1, 1.0 and true are equal to Python, not to the reader.
-    keys = (None if text_of(value) is None else (type(value), value) for value in values)
+    keys = (None if text_for(mapping, value) is None else (type(value), value) for value in values)
     codes, distinct = factorize(keys)
     present = [value for _, value in cast(list[tuple[type, str | int | float]], distinct)]
     typed = type_documents(mapping, reading, present)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.domain.configs import FieldMapping, MatchingRules
 from service.domain.results import MAX_CANDIDATES
-from service.matching.batch import DocumentBatch
+from service.matching.batch import DocumentBatch, score_of_lacking
 from service.matching.columns import MISSING, Column, Reading, Values
 from service.matching.comparators import score_grid, score_pairs
 from service.matching.index import ReferenceIndex
@@ -30,9 +30,9 @@ class TopRows:
     """The best rows of each document, best first, equal scores in reference row order.
 
     `positions` int64 [documents, MAX_CANDIDATES], NO_ROW where there are fewer candidates;
-    `scores` float64 of the same shape, raw confidences, 0 there. A row with confidence 0 agrees
-    in nothing and is no candidate. `field_scores` float64 [documents, MAX_CANDIDATES, mappings]
-    say what each mapping scores.
+    `scores` float64 of the same shape, raw confidences, 0 there. A row that has no value with a
+    weighted score agrees in nothing and is no candidate. `field_scores` float64 [documents,
+    MAX_CANDIDATES, mappings] say what each mapping scores.
     """
 
     positions: NDArray[np.int64]
@@ -68,16 +68,21 @@ def search(
     """Return the best rows of each document, leaving out pairs (document, row) of positions."""
     top = TopRows.none(batch.document_count, len(rules.field_mappings))
     excluded = np.array(sorted(exclusions), dtype=np.int64).reshape(-1, 2)
+    lacking = score_of_lacking(rules)
     rows_at_once = MAX_BLOCK_CELLS // MAX_BLOCK_DOCUMENTS
     for rows in _stretches(index.row_count, rows_at_once):
         references = [_part(column.column, rows) for column in index.columns]
         for documents in _stretches(batch.document_count, MAX_BLOCK_DOCUMENTS):
             confidences = np.zeros((documents.stop - documents.start, rows.stop - rows.start))
+            is_agreeing = np.zeros(confidences.shape, dtype=np.bool_)
             for place, mapping in enumerate(rules.field_mappings):
                 field = _part(batch.columns[place], documents)
                 reading = index.columns[place].reading
-                scores = _score_block(mapping, reading, field, references[place])
-                confidences += batch.weights[documents, place, None] * scores
+                scores = _score_block(mapping, reading, field, references[place], lacking)
+                scores *= batch.weights[documents, place, None]
+                confidences += scores
+                is_agreeing |= (scores > 0) & (references[place].places != MISSING)
+            confidences[~is_agreeing] = 0.0
             _leave_out(confidences, excluded, documents, rows)
             for document, scored in enumerate(confidences, start=documents.start):
                 _keep_best(top, document, scored, rows.start)
@@ -103,11 +108,12 @@ def _part(column: Column, stretch: slice) -> _Part:
 
 
 def _score_block(
-    mapping: FieldMapping, reading: Reading, documents: _Part, reference: _Part
+    mapping: FieldMapping, reading: Reading, documents: _Part, reference: _Part, lacking: float
 ) -> NDArray[np.float64]:
-    """Score [documents, rows] from the distinct values; what is missing scores 0."""
+    """Score [documents, rows] from the distinct values; what the document lacks scores 0."""
     distinct = score_grid(mapping, reading, documents.values, reference.values)
     padded = np.pad(distinct, ((0, 1), (0, 1)))
+    padded[:-1, -1] = lacking
     return padded[documents.places][:, reference.places]
 
 
@@ -145,11 +151,11 @@ def _score_pairs(
     place: int,
     pairs: tuple[NDArray[np.integer], NDArray[np.integer]],
 ) -> NDArray[np.float64]:
-    """Score pairs of documents and rows by one mapping; what is missing on either side scores 0."""
+    """Score pairs of documents and rows by one mapping; what the document lacks scores 0."""
     field, reference = batch.columns[place], index.columns[place]
     document_codes, row_codes = field.codes[pairs[0]], reference.column.codes[pairs[1]]
     is_there = (document_codes != MISSING) & (row_codes != MISSING)
-    scores = np.zeros(len(document_codes))
+    scores = np.where(document_codes == MISSING, 0.0, score_of_lacking(rules))
     scores[is_there] = score_pairs(
         rules.field_mappings[place],
         reference.reading,

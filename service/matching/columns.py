@@ -37,6 +37,8 @@ _LEADING_ZERO = re.compile(r"\D*0\d")
 _MOST_DIGITS = 15
 _PROBED_TEXTS = 100
 _SHORT_TEXT = 5
+# What tables are filled with where there is no text.
+_PLACEHOLDER = re.compile(r"[?._/\s\u2013\u2014-]*|#?n/a", re.IGNORECASE)
 
 
 class Kind(StrEnum):
@@ -116,6 +118,19 @@ def text_of(value: FieldValue) -> str | None:
             return str(int(value))
         case _:
             return str(value)
+
+
+def text_for(mapping: FieldMapping, value: FieldValue) -> str | None:
+    """Write a JSON scalar as the text that a mapping takes; None when it is missing."""
+    text = text_of(value)
+    if text is None or (isinstance(mapping, FuzzyMapping) and is_placeholder(text)):
+        return None
+    return text
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text stands for none, as "?" and "n/a" do."""
+    return bool(_PLACEHOLDER.fullmatch(text.strip()))
 
 
 def type_reference(mapping: FieldMapping, texts: Sequence[str]) -> tuple[Reading, Values]:

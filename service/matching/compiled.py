@@ -110,6 +110,7 @@ class BatchPointers(Structure):
         ("weights", c_void_p),
         ("excluded_starts", c_void_p),
         ("excluded", c_void_p),
+        ("lacking", c_double),
     ]
 
 

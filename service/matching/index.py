@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.configs import FieldMapping, MatchingRules
+from service.domain.configs import FieldMapping, FuzzyMapping, MatchingRules
 from service.domain.errors import MatchingFailedError
 from service.domain.identifiers import ReferenceRowId
 from service.matching.columns import (
@@ -18,6 +18,7 @@ from service.matching.columns import (
     Reading,
     Values,
     needs_number,
+    text_for,
     type_reference,
 )
 from service.matching.layout import lay_out
@@ -27,6 +28,8 @@ from service.matching.text_lookup import TextLookup
 from service.matching.texts import Texts
 
 BUILDING_THREADS = 2
+# What placeholders begin with, besides "n/": see `columns.is_placeholder`.
+_FIRST_SIGNS = np.frombuffer(b"?._/-#", dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -94,7 +97,7 @@ def build_from_rows(mappings: Sequence[FieldMapping], rows: Rows) -> ReferenceIn
 
 
 def _build_column(mapping: FieldMapping, raw: Numbered) -> ReferenceColumn:
-    is_present = ~_find_blank(raw.texts)
+    is_present = ~_find_missing(mapping, raw.texts)
     present = raw.texts if is_present.all() else raw.texts.pick(np.flatnonzero(is_present))
     reading, values = type_reference(mapping, present)
     values, value_of_present = _merge(reading, values)
@@ -112,14 +115,18 @@ def _build_column(mapping: FieldMapping, raw: Numbered) -> ReferenceColumn:
     )
 
 
-def _find_blank(texts: Texts) -> NDArray[np.bool_]:
-    """Tell which of the texts are empty, or blanks alone."""
-    is_blank: NDArray[np.bool_] = np.diff(texts.offsets) == 0
-    # A text that begins with a plain letter, digit or sign is not: few others are left to be read.
-    firsts = np.append(texts.blob, np.uint8(0))[texts.offsets[:-1]]
-    others = np.flatnonzero(~is_blank & ((firsts <= ord(" ")) | (firsts >= 0x7F)))
-    is_blank[others] = [not text.strip() for text in texts.take(others)]
-    return is_blank
+def _find_missing(mapping: FieldMapping, texts: Texts) -> NDArray[np.bool_]:
+    """Tell which of the texts the mapping takes for none: blank ones, placeholders."""
+    is_missing: NDArray[np.bool_] = np.diff(texts.offsets) == 0
+    # Most texts begin with a plain letter or digit: the others, and few more, are left to be read.
+    begins = np.append(texts.blob, np.zeros(2, dtype=np.uint8))
+    firsts, seconds = begins[texts.offsets[:-1]], begins[texts.offsets[:-1] + 1]
+    is_plain = (firsts > ord(" ")) & (firsts < 0x7F) & (seconds != ord("/"))
+    if isinstance(mapping, FuzzyMapping):
+        is_plain &= ~np.isin(firsts, _FIRST_SIGNS)
+    others = np.flatnonzero(~is_missing & ~is_plain)
+    is_missing[others] = [text_for(mapping, text) is None for text in texts.take(others)]
+    return is_missing
 
 
 def _merge(reading: Reading, values: Values) -> tuple[Values, NDArray[np.int32]]:

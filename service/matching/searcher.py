@@ -17,7 +17,7 @@ from service.domain.configs import (
     MatchingRules,
     NumericRangeMapping,
 )
-from service.matching.batch import DocumentBatch
+from service.matching.batch import DocumentBatch, score_of_lacking
 from service.matching.batch_layout import FieldLayout
 from service.matching.bruteforce import TopRows
 from service.matching.comparators import NEAR_MISS_LEAST_SIMILARITY, NEAR_MISS_MOST_CREDIT
@@ -99,7 +99,7 @@ class Searcher:
         weights = np.ascontiguousarray(batch.weights)
         pointers = BatchPointers(documents=batch.document_count, fields=fields)
         fill(pointers, {"weights": weights, "excluded": excluded})
-        fill(pointers, {"excluded_starts": excluded_starts})
+        fill(pointers, {"excluded_starts": excluded_starts, "lacking": score_of_lacking(rules)})
         top = TopRows.none(batch.document_count, len(mappings))
         self._run(index, pointers, top)
         return top

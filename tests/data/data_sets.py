@@ -26,7 +26,8 @@ class DataSet:
 
 
 # Generated invoices, and the shipped tables; a seed of febrl4 and DBLP-ACM draws the reference rows
-# to leave out. Half of DBLP-ACM's misses go to rows that equal the true one in every field.
+# to leave out. DBLP-ACM's misses are few and always the same papers (README of the benchmarks), so
+# that draws differ by which of these they leave out: ten tell the mean better than five.
 SETS: Mapping[str, DataSet] = {
     "invoices 10k, normal": DataSet(
         lambda seed: tasks.generate_invoices(ROWS, DOCUMENTS, seed),
@@ -41,9 +42,10 @@ SETS: Mapping[str, DataSet] = {
         lambda seed: tasks.load_febrl4().drop_rows(DROPPED_SHARE, seed),
         range(5), range(5, 10), 0.998, 0.999,
     ),
+    "DBLP-ACM, whole": DataSet(lambda _: tasks.load_dblp_acm(), [0], [0], 0.995, 0.999),
     "DBLP-ACM, rows dropped": DataSet(
         lambda seed: tasks.load_dblp_acm().drop_rows(DROPPED_SHARE, seed),
-        range(5), range(5, 10), 0.993, 0.999,
+        range(5), range(5, 15), 0.995, 0.999,
     ),
     "restaurants": DataSet(lambda _: tasks.load_restaurants(), [0], [0], 0.99, 0.99),
 }  # fmt: skip

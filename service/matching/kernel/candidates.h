@@ -48,7 +48,7 @@ static inline void score_cheap(struct query *query, struct block *block, int32_t
         struct term *term = &query->terms[at];
         int32_t code = cells[term->place];
         if (code == MISSING)
-            scores[at] = 0.0;
+            scores[at] = query->lacking;
         else
             scores[at] = term->is_dear ? term->reach : score(term, code, workspace->stamp);
         most += term->weight * scores[at];
@@ -90,6 +90,16 @@ static inline bool bound_texts(struct query *query, int32_t row, double *scores,
     return true;
 }
 
+/* Whether a value that the row has counts for it; what it lacks makes no candidate. */
+static inline bool is_agreeing(const struct query *query, int32_t row, const double *scores) {
+    const int32_t *cells = cells_of(query, row);
+    for (int64_t at = 0; at < query->count; at++) {
+        const struct term *term = &query->terms[at];
+        if (cells[term->place] != MISSING && term->weight * scores[at] > 0.0) return true;
+    }
+    return false;
+}
+
 /* Score the texts, heaviest first, as long as the row can come among the best. */
 static inline void score_texts(struct query *query, int32_t row, double *scores, double most) {
     const int32_t *cells = cells_of(query, row);
@@ -104,7 +114,7 @@ static inline void score_texts(struct query *query, int32_t row, double *scores,
     }
     double total = 0.0;
     for (int64_t at = 0; at < query->count; at++) total += query->terms[at].weight * scores[at];
-    keep(query, row, total);
+    if (is_agreeing(query, row, scores)) keep(query, row, total);
 }
 
 /* Score the rows that wait, unless they were seen before or turn out hopeless on the way. */

@@ -10,17 +10,26 @@
 
 #define PARTS 96
 
+/* What a row not seen yet can score by a mapping that is brought down so far. */
+static inline double weighted(const struct term *term, double reach) {
+    return term->weight * (reach > term->floor ? reach : term->floor);
+}
+
 /* What a row not seen yet can score in all, leaving out one mapping (or none: -1). */
 static inline double reach_of_others(const struct query *query, int64_t without) {
     double sum = 0.0;
     for (int64_t at = 0; at < query->count; at++)
-        if (at != without) sum += query->terms[at].weight * query->terms[at].reach;
+        if (at != without) sum += weighted(&query->terms[at], query->terms[at].reach);
     return sum;
 }
 
+/* Whether a row not seen yet may agree in the mapping. */
+static inline bool is_open(const struct term *term) { return term->weight * term->reach > 0.0; }
+
 static inline bool is_finished(const struct query *query) {
-    double reach = reach_of_others(query, -1);
-    return reach == 0.0 || reach < least_score(query) - SLACK;
+    bool is_any_open = false;
+    for (int64_t at = 0; at < query->count; at++) is_any_open |= is_open(&query->terms[at]);
+    return !is_any_open || reach_of_others(query, -1) < least_score(query) - SLACK;
 }
 
 /* The part of the sum that a level takes, rounded up; PARTS when it takes too much. */
@@ -45,7 +54,7 @@ static inline double choose(const struct query *query, int *chosen) {
             double reach = level < 0 ? term->reach : term->levels[level].reach;
             double cost = level < 0 ? 0.0 : term->levels[level].cost;
             if (level >= 0 && reach >= term->reach) continue;
-            int parts = parts_of(term->weight * reach, room);
+            int parts = parts_of(weighted(term, reach), room);
             for (int part = parts; part < PARTS; part++) {
                 if (costs[part - parts] + cost < next[part]) {
                     next[part] = costs[part - parts] + cost;
@@ -62,9 +71,24 @@ static inline double choose(const struct query *query, int *chosen) {
     for (int64_t at = query->count - 1, part = best; at >= 0; at--) {
         const struct term *term = &query->terms[at];
         int level = chosen[at] = choices[at][part];
-        part -= parts_of(term->weight * (level < 0 ? term->reach : term->levels[level].reach), room);
+        part -= parts_of(weighted(term, level < 0 ? term->reach : term->levels[level].reach), room);
     }
     return costs[best];
+}
+
+/* Choose to visit every row that agrees in anything; the cost is like that of `choose`. */
+static inline double choose_all(const struct query *query, int *chosen) {
+    double cost = 0.0;
+    for (int64_t at = 0; at < query->count; at++) {
+        const struct term *term = &query->terms[at];
+        chosen[at] = -1;
+        if (!is_open(term)) continue;
+        int last = term->level_count - 1;
+        if (last < 0 || term->levels[last].reach > 0.0) return INFINITY;
+        chosen[at] = last;
+        cost += term->levels[last].cost;
+    }
+    return cost;
 }
 
 /* Carry out the cheapest move of the plan; it may make the others cheaper or needless. */
@@ -109,14 +133,16 @@ static inline double cost_of_every_row(const struct query *query, bool by_brute_
 static inline bool search_document(struct query *query) {
     double all = cost_of_every_row(query, false), by_brute_force = cost_of_every_row(query, true);
     while (!is_finished(query)) {
-        int chosen[MAX_MAPPINGS];
-        double cost = choose(query, chosen);
+        int chosen[MAX_MAPPINGS], all_open[MAX_MAPPINGS];
+        double cost = choose(query, chosen), cost_of_open = choose_all(query, all_open);
+        bool is_open_best = cost_of_open < cost;
+        if (is_open_best) cost = cost_of_open;
         if (by_brute_force < cost && by_brute_force < all) return false;
         if (!(cost < all)) {
             visit_every_row(query);
             return true;
         }
-        make_first_move(query, chosen);
+        make_first_move(query, is_open_best ? all_open : chosen);
     }
     return true;
 }

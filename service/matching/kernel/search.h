@@ -86,6 +86,7 @@ static int open_term(struct query *query, struct term *term) {
         term->best = has_equal(term) ? 1.0 : 0.0;
     }
     term->reach = term->best;
+    term->floor = column->starts[column->distinct] < query->index->rows ? query->lacking : 0.0;
     return 0;
 }
 
@@ -158,6 +159,7 @@ static int open_query(struct query *query, const struct batch *batch, int64_t do
     query->dear_count = 0;
     query->waiting_count = 0;
     query->weights = batch->weights + document * index->mappings;
+    query->lacking = batch->lacking;
     for (int place = 0; place < MAX_CANDIDATES; place++) {
         query->scores[place] = 0.0;
         query->rows[place] = -1;
@@ -216,8 +218,8 @@ static void explain(struct query *query, double *field_scores) {
         for (int64_t at = 0; at < query->count; at++) {
             struct term *term = &query->terms[at];
             int32_t code = cells[term->place];
-            if (code == MISSING) continue;
-            field_scores[place * mappings + term->place] = score(term, code, query->workspace->stamp);
+            double found = code == MISSING ? query->lacking : score(term, code, query->workspace->stamp);
+            field_scores[place * mappings + term->place] = found;
         }
     }
 }

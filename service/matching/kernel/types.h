@@ -97,6 +97,7 @@ struct batch {
     const double *weights; /* [documents, mappings] */
     const int64_t *excluded_starts; /* [documents + 1] into excluded */
     const int32_t *excluded; /* rows */
+    double lacking; /* what a value that the row lacks scores */
 };
 
 /* Memory of one search at a time, kept between searches. Stamps tell this document's entries. */
@@ -159,7 +160,8 @@ struct term {
     bool is_dear;
     double weight;
     double best; /* the greatest score any row can have */
-    double reach; /* the greatest score a row not seen can have */
+    double reach; /* the greatest score a row not seen can have, if it has a value */
+    double floor; /* what a row scores without one; 0 when all have one */
     int64_t value;
     double number;
     const uint16_t *text;
@@ -186,6 +188,7 @@ struct query {
     int dear[MAX_MAPPINGS]; /* terms that cost most to score, heaviest first */
     int dear_count;
     const double *weights;
+    double lacking;
     int64_t document;
     double scores[MAX_CANDIDATES]; /* best first */
     int32_t rows[MAX_CANDIDATES];

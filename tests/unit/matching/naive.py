@@ -46,16 +46,16 @@ def prepare(
     typed_rows, typed_documents = [], []
     for mapping in rules.field_mappings:
         texts = [row[mapping.target] for row in rows]
-        present = [text for text in texts if text and text.strip()]
+        present = [text for text in texts if text and _is_there(mapping, text)]
         reading, values = type_reference(mapping, present)
         is_near = reading.holds_identifiers and _allows_near(mapping)
         queue = iter(zip(values.texts.tolist(), values.numbers.tolist(), strict=True))
-        column = [next(queue) if text and text.strip() else None for text in texts]
+        column = [next(queue) if _is_there(mapping, text) else None for text in texts]
         typed_rows.append([_type(mapping, value, is_near) for value in column])
         fields: list[Typed] = []
         for document in documents:
             value = document.get(mapping.source)
-            if value is None or text_of(value) is None:
+            if value is None or not _is_there(mapping, text_of(value)):
                 fields.append(None)
                 continue
             one = type_documents(mapping, reading, [value])
@@ -81,15 +81,27 @@ def search(
         weights = _weights(rules, fields)
         found = []
         for row in range(len(rows[0])):
-            total = 0.0
+            total, is_agreeing = 0.0, False
             for place, mapping in enumerate(rules.field_mappings):
                 field, reference = fields[place], rows[place][row]
                 if field is not None and reference is not None:
-                    total += weights[place] * _score(mapping, words[place], field, reference)
-            if total > 0 and (document, row) not in exclusions:
+                    part = weights[place] * _score(mapping, words[place], field, reference)
+                    is_agreeing |= part > 0
+                    total += part
+                elif field is not None and rules.missing is MissingPolicy.IGNORE:
+                    total += weights[place] * 0.25
+            if is_agreeing and (document, row) not in exclusions:
                 found.append((row, total))
         answer.append(sorted(found, key=lambda pair: (-pair[1], pair[0]))[:5])
     return answer
+
+
+def _is_there(mapping: FieldMapping, text: str | None) -> bool:
+    bare = text.strip() if text else ""
+    if isinstance(mapping, FuzzyMapping) and bare.lower() in ("n/a", "#n/a"):
+        return False
+    signs = " \t\n?._/-–—" if isinstance(mapping, FuzzyMapping) else ""  # noqa: RUF001
+    return bool(bare.strip(signs) if signs else bare)
 
 
 def _allows_near(mapping: FieldMapping) -> bool:

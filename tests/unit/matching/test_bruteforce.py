@@ -31,9 +31,9 @@ FIELDS = ("a", "b", "c")
 TEXTS = st.one_of(
     st.none(),
     st.sampled_from(
-        ["", " ", "Vega", "vega ltd", "Vega Nord", "Véga", "Omni", "12", "12.5", "13", "1.234",
-         "2024-03-01", "2024-03-05", "03/04/2024", "x9", "東京", "東京都", "PO-10001", "PO-1OOO1",
-         "p010002", "po-10001"]
+        ["", " ", "?", " --", "N/A", "Vega", "vega ltd", "Vega Nord", "Véga", "Omni", "12", "12.5",
+         "13", "1.234", "2024-03-01", "2024-03-05", "03/04/2024", "x9", "東京", "東京都",
+         "PO-10001", "PO-1OOO1", "p010002", "po-10001"]
     ),
     st.text(max_size=4),
 )  # fmt: skip
@@ -161,6 +161,33 @@ def test_weight_of_a_missing_field_is_spread_or_lost(
     )
     row = {"a": "x", "b": "y", "c": None}
     assert search(rules, [row], [{"a": "x"}]).scores[0, 0] == confidence
+
+
+@pytest.mark.parametrize(
+    ("missing", "confidence", "score"),
+    [(MissingPolicy.IGNORE, 0.7, 0.25), (MissingPolicy.ZERO, 0.6, 0)],
+)
+def test_a_value_that_the_row_lacks_scores_a_quarter_or_nothing(
+    missing: MissingPolicy, confidence: float, score: float
+) -> None:
+    rules = MatchingRules(
+        field_mappings=(
+            ExactMapping(source="a", target="a", weight=0.6),
+            FuzzyMapping(source="b", target="b", weight=0.4),
+        ),
+        missing=missing,
+    )
+    rows: list[dict[str, str | None]] = [
+        {"a": "x", "b": "omni", "c": None},
+        {"a": "x", "b": None, "c": None},
+        {"a": "x", "b": "?", "c": None},
+        {"a": "y", "b": None, "c": None},
+    ]
+    top = search(rules, rows, [{"a": "x", "b": "vega"}])
+    order = [1, 2, 0] if score else [0, 1, 2]
+    assert top.positions[0].tolist() == [*order, NO_ROW, NO_ROW]
+    assert top.scores[0, order.index(1)] == confidence
+    assert top.field_scores[0, order.index(2)].tolist() == [1, score]
 
 
 def test_little_that_is_there_is_never_certain() -> None:

@@ -18,6 +18,7 @@ from service.matching.columns import (
     MISSING,
     Kind,
     factorize,
+    text_for,
     text_of,
     type_documents,
     type_reference,
@@ -38,6 +39,19 @@ DATES = DateRangeMapping(source="s", target="t", weight=1)
 )  # fmt: skip
 def test_json_values_have_the_text_a_table_would_hold(value: FieldValue, text: str | None) -> None:
     assert text_of(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "is_text"),
+    [
+        ("?", False), ("--", False), (" \u2013 ", False), ("...", False), ("N/A", False),
+        ("#n/a ", False), ("_", False), ("***", True), ("!!!", True), ("?!", True), ("na", True),
+        ("-1", True), ("n/a b", True), ("\u4e00", True),
+    ],
+)  # fmt: skip
+def test_fillers_are_no_text_to_a_fuzzy_mapping(text: str, is_text: bool) -> None:
+    assert text_for(FUZZY, text) == (text if is_text else None)
+    assert text_for(EXACT, text) == text
 
 
 def test_distinct_values_are_numbered_as_they_appear() -> None:

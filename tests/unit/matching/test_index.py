@@ -43,6 +43,20 @@ def test_empty_and_blank_values_are_missing() -> None:
     assert index.unreadable == ()
 
 
+def test_fillers_are_missing_where_texts_are_compared_by_their_words() -> None:
+    paid = ExactMapping(source="paid", target="paid", weight=1)
+    index = index_of(
+        NAME,
+        paid,
+        name=["Vega", "?", " - ", "\u2014", "N/A", "#N/A", "n", "nord/a", "-x", "n/"],
+        paid=["?", "-", "+", "n/a", "", "yes", "no", "?", "-", "+"],
+    )
+    assert index.columns[0].column.codes.tolist() == [0, *[MISSING] * 5, 1, 2, 3, 1]
+    assert (index.columns[1].column.codes == MISSING).tolist() == [False] * 4 + [True] + [False] * 5
+    assert index.columns[0].raw_values(np.arange(1, 3)) == ["?", " - "]
+    assert index.unreadable == ()
+
+
 def test_unreadable_values_are_missing_and_reported_by_rows() -> None:
     due = DateRangeMapping(source="due", target="due", weight=1)
     index = index_of(

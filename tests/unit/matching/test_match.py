@@ -67,6 +67,22 @@ def test_missing_values_score_nothing_and_show_the_weight_used() -> None:
     assert (best[1].document_value, best[1].reference_value) == (None, "")
 
 
+def test_fillers_in_a_document_are_missing_but_not_unreadable() -> None:
+    filled, without = match({"vendor": "n/a", "amount": 100}, {"amount": 100})
+    assert filled.unreadable == ()
+    assert [each.confidence for each in filled.candidates] == [
+        each.confidence for each in without.candidates
+    ]
+
+
+def test_what_the_row_lacks_stands_in_the_evidence() -> None:
+    (result,) = match({"vendor": "Vega", "date": "2024-03-01", "amount": 130})
+    (third,) = [each for each in result.candidates if each.reference_row_id == "r3"]
+    assert third.evidence["vendor"] == FieldEvidence("fuzzy", 0.25, 0.4, "Vega", None)
+    assert third.evidence["amount→total"] == FieldEvidence("numeric_range", 0.25, 0.2, 130, "x")
+    assert third.confidence == pytest.approx(0.25 * 0.7 + 0.3)
+
+
 def test_policy_zero_keeps_the_weight_of_what_is_missing() -> None:
     rules = MatchingRules(field_mappings=RULES.field_mappings, missing=MissingPolicy.ZERO)
     (result,) = match({"vendor": "Vega Logistics"}, rules=rules)
