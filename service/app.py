@@ -125,6 +125,7 @@ async def _start_engine(
         progress_kept_seconds=settings.progress_days * DAY_SECONDS,
         ai_plan=settings.ai_plan,
         ai_account=settings.ai_account,
+        chunk_limit_seconds=settings.chunk_limit_seconds,
     )
     running = engine.running(services.database, services.signals, options, stopping)
     await stack.enter_async_context(running)

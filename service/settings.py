@@ -43,6 +43,7 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
         "lease_seconds": "a number of seconds from 1 to 3600",
         "progress_days": "a number of days from 4 to 3650",
         "session_hours": "a number of hours above 0 and up to 720",
+        "chunk_limit_seconds": "a number of seconds from 1 to 3600",
         "cors_origins": "`*`, or origins like https://app.example without a path",
         "reads_per_minute": "a whole number, 1 or more",
         "writes_per_minute": "a whole number, 1 or more",
@@ -97,6 +98,13 @@ class ServiceSettings(BaseSettings):
         le=3600,
         description="How long a run stays with a process that has gone silent, before another "
         "takes it over.",
+    )
+    chunk_limit_seconds: float = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="How long a group of documents may be matched, before those that hang are "
+        "looked for and given up.",
     )
     # A webhook that fails is tried again for three days, and its event must be there.
     progress_days: float = Field(

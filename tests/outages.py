@@ -1,5 +1,7 @@
-"""How does a test take the database away from everyone, and give it back?"""
+"""How does a test take the database away, or let a process stand still, and give it back?"""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -19,3 +21,13 @@ def closed_database(postgres: PostgresServer, url: str) -> Iterator[None]:
         yield
     finally:
         postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """Let a process do nothing as long as the block lasts."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

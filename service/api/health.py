@@ -31,7 +31,12 @@ async def _readyz(request: Request) -> Response:
     """Say whether requests would be served, and what is wrong where they would not."""
     checks = {"startup": "The service is coming up or going down."}
     if hasattr(request.app.state, "services"):
-        checks = {"startup": OK, **await _database_checks(services(request).database)}
+        shortage = await asyncio.to_thread(services(request).uploads.disk_shortage)
+        checks = {
+            "startup": OK,
+            "disk": shortage or OK,
+            **await _database_checks(services(request).database),
+        }
     is_ready = all(said == OK for said in checks.values())
     return replies.reply(
         {"status": "ready" if is_ready else "not_ready", "checks": checks},
@@ -50,7 +55,11 @@ async def _database_checks(database: Database) -> dict[str, str]:
     except UnavailableError as error:
         return {"database": str(error)}
     except TimeoutError:
-        return {"database": f"The database did not answer within {CHECK_SECONDS:.0f} seconds."}
+        silent = f"The database did not answer within {CHECK_SECONDS:.0f} seconds."
+        return {"database": database.exhaustion or silent}
+    if database.shortage is not None:
+        # It answers, but does not do all that is asked of it.
+        return {"database": database.shortage}
     newest = _newest_migration()
     if number == newest:
         return {"database": OK, "migrations": OK}

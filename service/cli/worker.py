@@ -56,6 +56,7 @@ async def run(settings: Settings) -> None:
             progress_kept_seconds=settings.progress_days * DAY_SECONDS,
             ai_plan=settings.ai_plan,
             ai_account=settings.ai_account,
+            chunk_limit_seconds=settings.chunk_limit_seconds,
         )
         await stack.enter_async_context(engine.running(database, live, options, stopping))
         starting = None

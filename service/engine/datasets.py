@@ -4,16 +4,17 @@ A version never changes, so its file is written once, for the indexes of all con
 """
 
 import asyncio
-import os
+import fcntl
 import time
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from service.domain.errors import MatchingFailedError
 from service.domain.identifiers import new_id
 from service.domain.reference import ReferenceVersion
-from service.engine import disk_space
+from service.engine import disk_space, index_cache
 from service.store import reference_files
 from service.store.database import Database
 
@@ -55,10 +56,18 @@ class ReferenceFiles:
         use.users += 1
         try:
             async with use.turn:
-                if not _mark_used(path):
+                pinned = index_cache.pin(path)
+                if pinned is None:
                     await self._write(version, path)
-                    _forget_oldest(self._directory, self._in_use.keys())
-            yield path
+                    pinned = index_cache.pin(path)
+                    _forget_oldest(self._directory)
+            if pinned is None:
+                raise MatchingFailedError(
+                    "The saved rows of the reference data were removed right after they were "
+                    "written: leave the files in the data directory alone, then run again."
+                )
+            with pinned:
+                yield path
         finally:
             use.users -= 1
             if not use.users:
@@ -91,18 +100,12 @@ def prepare(directory: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _mark_used(path: Path) -> bool:
-    try:
-        os.utime(path)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _forget_oldest(directory: Path, in_use: Collection[str]) -> None:
+def _forget_oldest(directory: Path) -> None:
+    """Remove all but the last files, unless a process uses them."""
     newest_first = sorted(
         directory.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns, reverse=True
     )
     for path in newest_first[MAX_FILES:]:
-        if path.name not in in_use:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()

@@ -32,7 +32,7 @@ from service.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """Where the engine keeps its files, how many processes match, how long a lease lasts.
+    """Where the engine keeps its files, how many processes match, and what may take how long.
 
     Progress events of a run are kept for `progress_kept_seconds` after its end.
     """
@@ -40,6 +40,7 @@ class EngineOptions:
     data_dir: Path
     processes: int
     lease_seconds: float
+    chunk_limit_seconds: float
     progress_kept_seconds: float = cleaning.KEPT_SECONDS
     ai_plan: Plan
     # None where there is no AI pass.
@@ -66,6 +67,7 @@ async def running(
             indexes=Indexes(saved, ReferenceFiles(rows, database), pool),
             ai_plan=options.ai_plan,
             ai=await _open_ai(stack, options),
+            chunk_limit_seconds=options.chunk_limit_seconds,
         )
         await stack.enter_async_context(
             cleaning.running(database, signals, options.progress_kept_seconds)

@@ -29,7 +29,14 @@ from service.engine.indexes import Indexes
 from service.engine.isolation import CHUNK_LIMIT_SECONDS, check_failures, isolate
 from service.engine.progress import COMMIT_INTERVAL_SECONDS, Progress
 from service.engine.signals import Signals
-from service.store import configs, reference, reference_versions, run_documents, run_lifecycle
+from service.store import (
+    configs,
+    leases,
+    reference,
+    reference_versions,
+    run_documents,
+    run_lifecycle,
+)
 from service.store.database import Connection, Database
 from service.store.leases import Claim
 from service.store.run_documents import DocumentFilter
@@ -91,7 +98,7 @@ async def _finish(tools: Tools, lease: Lease, progress: Progress, rules: Matchin
         alive = tasks.create_task(progress.say_alive())
         outcome = await ai_step.carry_out(tools.database, tools.ai, tools.ai_plan, progress, rules)
         alive.cancel()
-    async with tools.database.transaction() as connection:
+    async with leases.writing(tools.database, lease) as connection:
         await ai_step.record(connection, lease, outcome)
         completed = await run_lifecycle.complete(connection, lease)
     progress.took(completed)
@@ -114,7 +121,7 @@ class _Begun:
 async def _begin(database: Database, claim: Claim) -> _Begun:
     """Freeze the inputs of a queued run, or find those of one begun before."""
     run = claim.run
-    async with database.transaction() as connection:
+    async with leases.writing(database, claim.lease) as connection:
         if run.status is not RunStatus.QUEUED:
             return _Begun(run, await _frozen_inputs(connection, run))
         config = await configs.fetch(connection, run.workspace_id, run.matching_config_id)

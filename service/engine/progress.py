@@ -8,7 +8,7 @@ from service.domain.runs import Lease, Phase, Run, RunWarning
 from service.engine.chunks import ChunkOutcome
 from service.engine.rates import Rate
 from service.engine.signals import Signals, run_topic, workspace_topic
-from service.store import results, run_lifecycle
+from service.store import leases, results, run_lifecycle
 from service.store.database import Connection, Database
 
 # What is finished within this time is one transaction and one event.
@@ -70,7 +70,7 @@ class Progress:
             ),
         )
         async with self._turn:
-            async with self._database.transaction() as connection:
+            async with leases.writing(self._database, self._lease) as connection:
                 await results.copy(connection, [outcome.rows for outcome in outcomes])
                 advanced = await run_lifecycle.advance(connection, self._lease, step)
             self.took(advanced)
@@ -81,7 +81,7 @@ class Progress:
         Raises LeaseLostError, with nothing written, when the run is no longer ours.
         """
         async with self._turn:
-            async with self._database.transaction() as connection:
+            async with leases.writing(self._database, self._lease) as connection:
                 changed = await change(connection, self._lease)
             self.took(changed)
 
@@ -94,7 +94,7 @@ class Progress:
                     await self._enter(self.run.phase)
 
     async def _enter(self, phase: Phase) -> None:
-        async with self._database.transaction() as connection:
+        async with leases.writing(self._database, self._lease) as connection:
             rate = self._rate.per_second(time.monotonic())
             entered = await run_lifecycle.enter_phase(connection, self._lease, phase, rate)
         self.took(entered)

@@ -2,12 +2,13 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from service.domain.errors import PayloadTooLargeError
+from service.domain.errors import PayloadTooLargeError, UnavailableError
+from service.engine import disk_space
 
 # Bytes are gathered before a thread writes them, so that not every packet costs a thread's turn.
 _WRITE_BYTES = 1_048_576
@@ -37,22 +38,41 @@ class Spool:
     async def finish(self) -> None:
         """Write what still waits; the file is complete then."""
         await self._write_out()
-        await asyncio.to_thread(self.file.flush)
+        with _room():
+            await asyncio.to_thread(self.file.flush)
 
     async def _write_out(self) -> None:
         waiting, self._waiting = self._waiting, bytearray()
-        await asyncio.to_thread(self.file.write, waiting)
+        with _room():
+            await asyncio.to_thread(self.file.write, waiting)
 
 
 @asynccontextmanager
 async def opened(directory: Path, max_bytes: int) -> AsyncIterator[Spool]:
     """Lend a spool in the directory; it is gone at the end, and when the process ends."""
-    file = await asyncio.to_thread(_open, directory)
+    with _room():
+        file = await asyncio.to_thread(_open, directory)
     try:
         yield Spool(file, max_bytes)
     finally:
         # Waits for a thread that still writes: the file's own lock sees to that.
-        file.close()
+        with suppress(OSError):
+            # What could not be written is not wanted any more.
+            file.close()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Raise UnavailableError where the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if not disk_space.is_used_up(error):
+            raise
+        raise UnavailableError(
+            "There is no room for the upload on the disk of the service: free some in its data "
+            "directory, then try again."
+        ) from error
 
 
 def _open(directory: Path) -> BinaryIO:

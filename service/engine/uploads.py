@@ -15,7 +15,7 @@ from service.domain.reference import (
     ReferenceVersion,
     SourceType,
 )
-from service.engine import spool, upload_readers
+from service.engine import disk_space, spool, upload_readers
 from service.engine.spool import Spool
 from service.engine.upload_readers import UploadReader
 from service.ingest.instructions import Instructions, Outcome, UploadFormat
@@ -45,6 +45,10 @@ class Uploads:
         self._directory = directory
         self._database = database
         self._free_readers = asyncio.Semaphore(MAX_READERS)
+
+    def disk_shortage(self) -> str | None:
+        """Say that there is little room left for uploads; touches the disk."""
+        return disk_space.shortage(self._directory)
 
     def spool(self, max_bytes: int) -> AbstractAsyncContextManager[Spool]:
         """Lend a file to write an upload into; larger ones raise PayloadTooLargeError."""

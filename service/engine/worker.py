@@ -134,7 +134,7 @@ class Worker:
     async def _fail(self, claim: Claim, sentence: str) -> None:
         log.warning("run_failed", action="fail", run_id=str(claim.run.id), reason=sentence)
         try:
-            async with self._tools.database.transaction() as connection:
+            async with leases.writing(self._tools.database, claim.lease) as connection:
                 run = await run_lifecycle.fail(connection, claim.lease, sentence)
         except (LeaseLostError, UnavailableError) as error:
             log.warning("lease_lost", action="fail", run_id=str(claim.run.id), reason=str(error))
@@ -155,11 +155,21 @@ class Worker:
         with self._tools.signals.subscribe(LEASES) as wake:
             while True:
                 await wake.wait(self._options.heartbeat_seconds)
+                await self._end_stalled()
                 held = {
                     run_id: work.lease for run_id, work in self._work.items() if not work.is_ending
                 }
                 if held:
                     await self._renew(held)
+
+    async def _end_stalled(self) -> None:
+        """Free what processes that stand still hold of runs that are no longer theirs."""
+        try:
+            async with self._tools.database.connection() as connection:
+                for run_id in await leases.end_stalled(connection):
+                    log.warning("writer_stalled", action="end_session", run_id=str(run_id))
+        except UnavailableError as error:
+            log.warning("database_away", action="end_stalled", reason=str(error))
 
     async def _renew(self, held: dict[RunId, Lease]) -> None:
         try:

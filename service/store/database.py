@@ -5,12 +5,14 @@ A `Database` lends connections from a bounded pool and turns a server that does 
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from asyncpg.transaction import Transaction
 
 from service.domain.errors import TookTooLongError, UnavailableError
 
@@ -20,6 +22,8 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 DEFAULT_POOL_SIZE = 16
 ACQUIRE_TIMEOUT_SECONDS = 10.0
 STATEMENT_TIMEOUT_SECONDS = 60.0
+# A server that does not even roll back within this time does so by itself when we hang up.
+GIVE_UP_SECONDS = 2.0
 # After this, connections that are still lent out are cut.
 CLOSE_TIMEOUT_SECONDS = 3.0
 
@@ -37,21 +41,43 @@ _UNREACHABLE = (
 )
 _CANNOT_CONNECT = (*_UNREACHABLE, asyncpg.PostgresError, OSError)
 
+# What the server lacks, as its administrator has to hear it.
+_SHORTAGES: tuple[tuple[type[BaseException], str], ...] = (
+    (asyncpg.DiskFullError, "The database has no room left on its disk: free some."),
+    (
+        asyncpg.TooManyConnectionsError,
+        "The database takes no more connections: raise its max_connections, or use fewer.",
+    ),
+    (asyncpg.InsufficientResourcesError, "The database lacks memory or another resource."),
+)
+# A shortage that was met so lately is taken to last: whoever needs what lacks asks again soon.
+SHORTAGE_SECONDS = 15.0
+
 _SERVER_SETTINGS = {"application_name": "matchstream", "timezone": "UTC"}
 
 
 class Database:
     """A bounded pool of connections to one PostgreSQL database."""
 
-    def __init__(self, url: str, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(
+        self, url: str, pool: "asyncpg.Pool[asyncpg.Record]", acquire_seconds: float
+    ) -> None:
         """Use `Database.open` instead."""
         self.url = url
         self._pool = pool
+        self._acquire_seconds = acquire_seconds
+        self._shortage = ""
+        self._met_shortage_at = -SHORTAGE_SECONDS
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, url: str, *, pool_size: int = DEFAULT_POOL_SIZE
+        cls,
+        url: str,
+        *,
+        pool_size: int = DEFAULT_POOL_SIZE,
+        acquire_seconds: float = ACQUIRE_TIMEOUT_SECONDS,
+        statement_seconds: float = STATEMENT_TIMEOUT_SECONDS,
     ) -> AsyncIterator["Database"]:
         """Open a pool of up to `pool_size` connections; close it at the end.
 
@@ -63,13 +89,13 @@ class Database:
                 min_size=1,
                 max_size=pool_size,
                 timeout=ACQUIRE_TIMEOUT_SECONDS,
-                command_timeout=STATEMENT_TIMEOUT_SECONDS,
+                command_timeout=statement_seconds,
                 server_settings=_SERVER_SETTINGS,
             )
         except (*_CANNOT_CONNECT, ValueError) as error:
             raise unreachable(error) from error
         try:
-            yield cls(url, pool)
+            yield cls(url, pool, acquire_seconds)
         finally:
             await _close(pool)
 
@@ -80,22 +106,68 @@ class Database:
         Raises UnavailableError when none is free within 10 seconds or the server goes away.
         """
         try:
-            connection = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS)
+            connection = await self._pool.acquire(timeout=self._acquire_seconds)
+        except TimeoutError as error:
+            raise UnavailableError(self.exhaustion or str(unreachable(error))) from error
         except _CANNOT_CONNECT as error:
+            self._note_shortage(error)
             raise unreachable(error) from error
         try:
             with translated_errors():
                 yield connection
+        except UnavailableError as error:
+            self._note_shortage(error.__cause__)
+            raise
         finally:
             # What was done is done: a connection lost on its way back is the pool's to replace.
             with suppress(*_UNREACHABLE):
-                await self._pool.release(connection)
+                await self._pool.release(connection, timeout=GIVE_UP_SECONDS)
+
+    @property
+    def exhaustion(self) -> str | None:
+        """Say that all connections we may have are in use, if they are."""
+        size = self._pool.get_size()
+        if size < self._pool.get_max_size() or self._pool.get_idle_size():
+            return None
+        return (
+            f"All connections of this process to the database ({size}) are in use: try again in a "
+            "moment, or raise MATCHSTREAM_DATABASE_POOL_SIZE."
+        )
+
+    @property
+    def shortage(self) -> str | None:
+        """Say what the server lacked in the last seconds, if anything."""
+        is_recent = time.monotonic() - self._met_shortage_at < SHORTAGE_SECONDS
+        return self._shortage if is_recent else None
+
+    def _note_shortage(self, error: BaseException | None) -> None:
+        said = _shortage_of(error)
+        if said is not None:
+            self._shortage, self._met_shortage_at = said, time.monotonic()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Lend a connection inside one transaction: committed at the end, rolled back on errors."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except BaseException:
+                await _roll_back(connection, transaction)
+                raise
+            await transaction.commit()
+
+
+async def _roll_back(connection: Connection, transaction: Transaction) -> None:
+    """Roll back, or hang up, which comes to the same: what went wrong before is what is told."""
+    try:
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            await transaction.rollback()
+    except (*_UNREACHABLE, asyncpg.PostgresError):
+        with suppress(asyncpg.InterfaceError):
+            # The driver may have hung up already.
+            connection.terminate()
 
 
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
@@ -177,6 +249,13 @@ async def copy_text(
 
 def unreachable(error: BaseException) -> UnavailableError:
     """Translate a driver's error into the sentence that a user sees."""
+    shortage = _shortage_of(error)
+    if shortage is not None:
+        return UnavailableError(shortage)
     return UnavailableError(
         f"The database does not answer ({type(error).__name__}): try again in a moment."
     )
+
+
+def _shortage_of(error: BaseException | None) -> str | None:
+    return next((said for kind, said in _SHORTAGES if isinstance(error, kind)), None)

@@ -14,10 +14,12 @@ from service.store.database import Connection, Record, fetch_one
 
 PAGE_LIMIT = 500
 
-# Taken late in a transaction, after the run's row: always that order, and for a short time.
+# Taken late in a transaction, after the run's row: always that order, and for a short time. All
+# others of the workspace wait meanwhile, so PostgreSQL ends a session that stands still with it.
 _NEXT_WORKSPACE_SEQ = """
 UPDATE workspaces SET event_seq = event_seq + $2 WHERE id = $1
-RETURNING event_seq, clock_timestamp() AS created_at
+RETURNING event_seq, clock_timestamp() AS created_at,
+          set_config('idle_in_transaction_session_timeout', '5s', true)
 """
 _INSERT = """
 INSERT INTO events (workspace_id, workspace_seq, id, run_id, run_seq, type, data, created_at)

@@ -4,13 +4,14 @@ Time is the database's clock. A claim raises the run's `attempt`: what an earlie
 holds is worth nothing from then on, since every statement it runs names its own attempt.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from service.domain.identifiers import RunId, WorkerId
 from service.domain.runs import Lease, Run
 from service.store import runs
-from service.store.database import Connection
+from service.store.database import Connection, Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Claim:
 
 # A run whose lease ran out may be claimed, and so may one of our own that we no longer work on
 # (after the database was away); never one that we still work on, even if its lease ran out.
-# Fair between workspaces: fewest runs at work first.
+# Fair between workspaces: fewest runs at work first. A run that is still ours was interrupted by
+# the database, not by our death: that attempt does not count.
 _CLAIM = """
 WITH busy AS (
     SELECT workspace_id, count(*) AS under_way FROM runs
@@ -40,7 +42,8 @@ WITH busy AS (
 )
 UPDATE runs
 SET worker_id = $1, lease_until = now() + make_interval(secs => $2), attempt = attempt + 1,
-    claimed_at = now(), attempts_without_progress = attempts_without_progress + 1
+    claimed_at = now(),
+    attempts_without_progress = attempts_without_progress + (worker_id IS DISTINCT FROM $1)::int
 FROM candidate WHERE runs.id = candidate.id
 RETURNING runs.*
 """
@@ -55,6 +58,43 @@ async def claim(
         return None
     run = runs.from_record(record)
     return Claim(Lease(run.id, worker_id, record["attempt"]), run)
+
+
+# The name of a session that writes under a lease.
+_NAME_SESSION = (
+    "SELECT set_config('application_name', 'matchstream run ' || $1::text || ' ' || $2::text, true)"
+)
+
+
+@asynccontextmanager
+async def writing(database: Database, lease: Lease) -> AsyncIterator[Connection]:
+    """Lend a transaction to write the run in, which `end_stalled` finds by the lease's name."""
+    async with database.transaction() as connection:
+        await connection.execute(_NAME_SESSION, str(lease.run_id), str(lease.attempt))
+        yield connection
+
+
+# A process that was stopped in the middle of a transaction keeps what it locked and inserted: its
+# heir would wait for that, or not even get to see the run.
+_END_STALLED = """
+WITH writers AS (
+    SELECT pid, split_part(application_name, ' ', 3)::uuid AS run_id,
+           split_part(application_name, ' ', 4)::int AS attempt
+    FROM pg_stat_activity
+    WHERE datname = current_database()
+      AND application_name ~ '^matchstream run [0-9a-f-]{36} [0-9]+$'
+)
+SELECT runs.id, pg_terminate_backend(writers.pid)
+FROM writers JOIN runs ON runs.id = writers.run_id
+WHERE runs.attempt > writers.attempt
+   OR (runs.attempt = writers.attempt AND runs.lease_until < now())
+"""
+
+
+async def end_stalled(connection: Connection) -> list[RunId]:
+    """End the sessions that write a run under a lease which is over; return those runs."""
+    records = await connection.fetch(_END_STALLED)
+    return [RunId(record["id"]) for record in records]
 
 
 # A run under way tells something every few seconds. One that has been silent for so long is stuck

@@ -79,7 +79,8 @@ async def listening(url: str) -> AsyncIterator[AsyncIterator[frozenset[str]]]:
     try:
         connection.add_termination_listener(wake)
         with translated_errors():
-            await connection.add_listener(CHANNEL, collect)
+            async with asyncio.timeout(KEEPALIVE_SECONDS):
+                await connection.add_listener(CHANNEL, collect)
         yield topics()
     finally:
         connection.terminate()

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import ExitStack
 from typing import Any
 
 import asyncpg
 import pytest
 
-from service.domain.errors import UnavailableError
+from service.domain.errors import TookTooLongError, UnavailableError
 from service.store.database import Database, copy_text, fetch_one
+from tests.outages import standing_still
 
 KILL_MYSELF = "SELECT pg_terminate_backend(pg_backend_pid())"
 
@@ -97,6 +99,42 @@ async def test_a_connection_lost_during_copy_is_noticed(database: Database) -> N
             await is_copying.wait()
             await holder.execute("SELECT pg_terminate_backend($1)", await pid)
         assert copying.result()
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1", "COPY"])
+async def test_a_server_that_stands_still_in_a_transaction_is_given_up(
+    database_url: str, statement: str
+) -> None:
+    row = f"{'0' * 8}-0000-7000-8000-{'0' * 12}\t1\tx\n".encode()
+
+    async def blocks() -> AsyncIterator[bytes]:
+        yield row * 500_000
+
+    async def work(database: Database, until_then: ExitStack) -> None:
+        async with database.transaction() as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            until_then.enter_context(standing_still(pid))
+            if statement == "COPY":
+                columns = ("run_id", "position", "document_id")
+                await copy_text(connection, "run_documents", columns, blocks(), 0.2)
+            else:
+                await connection.execute(statement)
+
+    async with Database.open(database_url, pool_size=2, statement_seconds=0.2) as database:
+        with ExitStack() as until_then, pytest.raises(TookTooLongError):
+            await work(database, until_then)
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM run_documents") == 0
+
+
+async def test_no_connection_within_the_time_is_unavailable(database_url: str) -> None:
+    async with Database.open(database_url, pool_size=1, acquire_seconds=0.1) as database:
+        async with database.connection():
+            with pytest.raises(UnavailableError, match=r"database \(1\) are in use"):
+                async with database.connection():
+                    pass
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT 1") == 1
 
 
 async def refused(work: Coroutine[Any, Any, None]) -> bool:

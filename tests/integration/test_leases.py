@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from service.domain.errors import LeaseLostError
+from service.domain.errors import LeaseLostError, UnavailableError
 from service.domain.identifiers import WorkerId, WorkspaceId, new_id
 from service.domain.runs import Lease, Run, RunStatus
 from service.engine.signals import LEASES, QUEUE
@@ -79,6 +79,8 @@ async def test_a_worker_takes_up_its_own_run_that_it_no_longer_works_on(
     again = await claim(world, same)
     assert again is not None
     assert again.lease.attempt == 2
+    # Nobody died: the database was away, or we would still be at it.
+    assert again.run.attempts_without_progress == 1
 
 
 @pytest.mark.parametrize(("end", "attempts"), [(leases.give_back, 1), (leases.release, 2)])
@@ -234,6 +236,50 @@ async def test_a_stalled_worker_is_taken_over_and_stops(database: Database, tmp_
     assert (after.rows_processed, after.last_event_id) == (60, done.last_event_id)
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM results") == 60
+
+
+@pytest.mark.parametrize("is_taken_over", [False, True])
+async def test_a_session_that_stands_still_under_a_lost_lease_is_ended(
+    database: Database, is_taken_over: bool
+) -> None:
+    world = await make_world(database)
+    old = await started(world)
+    await expire(world)
+    with pytest.raises(UnavailableError):
+        await stall(world, old, is_taken_over)
+    await expire(world)
+    heir = await claim(world, worker())
+    assert heir is not None
+    await write(world, heir.lease, "doc_000000")
+    assert (await world.fetch(old.run)).rows_processed == 1
+
+
+async def stall(world: World, old: Claim, is_taken_over: bool) -> None:
+    """Begin to write under a lease that is over, and go on when the session was ended."""
+    async with leases.writing(world.database, old.lease) as stalled:
+        # Results that its heir will write too.
+        await results.copy(stalled, [one_result(old.run.id, "doc_000000")])
+        if is_taken_over:
+            assert await claim(world, worker()) is not None
+        else:
+            # The rows of run and workspace, so that nobody can take it over.
+            await run_lifecycle.advance(stalled, old.lease, STEP)
+            assert await claim(world, worker()) is None
+        async with world.database.connection() as connection:
+            assert await leases.end_stalled(connection) == [old.run.id]
+        await stalled.execute("SELECT 1")
+
+
+async def test_sessions_under_a_lease_that_lasts_are_left_alone(database: Database) -> None:
+    world = await make_world(database)
+    claimed = await started(world)
+    async with leases.writing(database, claimed.lease) as connection:
+        async with database.connection() as other:
+            assert await leases.end_stalled(other) == []
+        await run_lifecycle.advance(connection, claimed.lease, STEP)
+    # The name goes with the transaction.
+    async with database.connection() as connection:
+        assert await connection.fetchval("SHOW application_name") == "matchstream"
 
 
 async def test_a_stopping_worker_gives_its_runs_back(database: Database, tmp_path: Path) -> None:
