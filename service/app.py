@@ -1,6 +1,6 @@
 """What does a running service consist of, in which order does it come up and go down?
 
-PostgreSQL (ours or DATABASE_URL) -> pool -> schema -> first key -> signals -> engine -> ready
+PostgreSQL (ours or DATABASE_URL) -> pool -> schema -> keys -> signals -> engine -> ready
                                                                and back, in reverse order
 """
 
@@ -13,18 +13,20 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from service.api import routes
-from service.api.context import Services
+from service.api.context import Services, WebhookDesk
 from service.api.contract.description import Description
 from service.api.health import health_routes
 from service.api.hosts import AllowedHosts, WhenReady
 from service.api.limits import Limits
 from service.api.quotas import Quota, Quotas
 from service.api.sign_in import SignIn
+from service.domain.addresses import read_networks
 from service.engine import engine, hub, signals
 from service.engine.engine import EngineOptions
 from service.engine.uploads import Uploads
+from service.engine.webhook_posts import Access
 from service.settings import DAY_SECONDS, Settings
-from service.store import embedded, first_key, leases, schema
+from service.store import delivery_lanes, embedded, first_key, leases, schema, secret_key
 from service.store.database import Database
 from service.ui import pages
 
@@ -89,6 +91,10 @@ async def _open(stack: AsyncExitStack, settings: Settings, app: Starlette) -> Se
         limits=Limits(upload_bytes=settings.max_upload_bytes),
         quotas=_quotas(settings),
         has_ai=settings.ai_account is not None,
+        webhooks=WebhookDesk(
+            Access(settings.webhook_allow_http, read_networks(settings.webhook_networks)),
+            await secret_key.open_box(database, settings.data_dir, settings.plain_secret_key),
+        ),
     )
 
 
@@ -118,6 +124,7 @@ async def _start_engine(
         # The embedded server died with its last owner, and so did whoever held a lease.
         async with services.database.connection() as connection:
             await leases.end_all(connection)
+            await delivery_lanes.end_all(connection)
     options = EngineOptions(
         data_dir=settings.data_dir,
         processes=settings.workers,
@@ -126,6 +133,8 @@ async def _start_engine(
         ai_plan=settings.ai_plan,
         ai_account=settings.ai_account,
         chunk_limit_seconds=settings.chunk_limit_seconds,
+        access=services.webhooks.access,
+        box=services.webhooks.box,
     )
     running = engine.running(services.database, services.signals, options, stopping)
     await stack.enter_async_context(running)

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.ai_settings import AI_EXPECTED, AiSettings
+from service.domain.addresses import read_networks
 from service.domain.errors import StartupError
 from service.domain.names import nearest
 
@@ -30,7 +31,7 @@ DEFAULT_POSTGRES_PORT = 5432
 DAY_SECONDS = 86_400
 
 # Never shown: keys, and an address that may hold a password.
-SECRETS = frozenset({"anthropic_api_key", "api_key", "database_url"})
+SECRETS = frozenset({"anthropic_api_key", "api_key", "database_url", "secret_key"})
 
 # What a value that cannot be used would have to be; the bounds are those of the fields below.
 EXPECTED: Mapping[str, str] = MappingProxyType(
@@ -49,6 +50,9 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
         "writes_per_minute": "a whole number, 1 or more",
         "uploads_per_minute": "a whole number, 1 or more",
         "max_upload_bytes": "a whole number of bytes, 1 or more",
+        "secret_key": "a text of 32 or more characters that nobody can guess",
+        "webhook_allow_http": "true or false",
+        "webhook_networks": "networks like 10.1.0.0/16, separated by commas",
         "shutdown_seconds": "a number of seconds above 0 and up to 600",
         "log_level": "debug, info, warning or error",
         "url": "an address like http://127.0.0.1:8000",
@@ -139,6 +143,20 @@ class ServiceSettings(BaseSettings):
     max_upload_bytes: PositiveInt = Field(
         default=2 * 1024**3, description="Largest request that uploads a file or a list."
     )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Key that encrypts webhook secrets in the database, the same for all its "
+        "processes; by default the one in the data directory, made on the first start.",
+    )
+    webhook_allow_http: bool = Field(
+        default=False, description="Whether webhooks may have `http://` URLs."
+    )
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that are not public and may have webhooks nevertheless, like "
+        "`10.1.0.0/16`, separated by commas.",
+    )
     shutdown_seconds: PositiveFloat = Field(
         default=5, le=600, description="How long requests under way may take after a stop."
     )
@@ -154,6 +172,11 @@ class ServiceSettings(BaseSettings):
         default=None, description="Key that commands use; by default the first one."
     )
 
+    @property
+    def plain_secret_key(self) -> str | None:
+        """The secret key as it was set; None where the data directory has it."""
+        return None if self.secret_key is None else self.secret_key.get_secret_value()
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -168,6 +191,15 @@ class ServiceSettings(BaseSettings):
         if any(each != "*" and not _ORIGIN.fullmatch(each) for each in parts):
             raise ValueError("not an origin")
         return parts if isinstance(value, str) else value
+
+    @field_validator("webhook_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        """Read networks; a mistake in one must not open more or less than was meant."""
+        if not isinstance(value, str):
+            return value
+        read_networks(_parts(value))
+        return _parts(value)
 
     @field_validator("data_dir")
     @classmethod

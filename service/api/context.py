@@ -13,7 +13,9 @@ from service.domain.sessions import Session
 from service.engine.hub import Hub
 from service.engine.signals import Signals
 from service.engine.uploads import Uploads
+from service.engine.webhook_posts import Access
 from service.store.database import Database
+from service.store.secret_box import SecretBox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,17 @@ class StreamTimes:
 
     ping_seconds: float = 15.0
     send_timeout_seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDesk:
+    """Where webhooks may lead, and what their secrets are encrypted by.
+
+    By default only to public addresses, and by a key that ends with the process.
+    """
+
+    access: Access = field(default_factory=Access)
+    box: SecretBox = field(default_factory=SecretBox.with_new_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +47,7 @@ class Services:
     uploads: Uploads
     # Whether a key for the AI pass is set.
     has_ai: bool = False
+    webhooks: WebhookDesk = field(default_factory=WebhookDesk)
     limits: Limits = field(default_factory=Limits)
     callers: "Memory[Caller]" = field(default_factory=lambda: Memory[Caller]())
     quotas: Quotas = field(default_factory=Quotas)

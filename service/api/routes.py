@@ -27,6 +27,7 @@ from service.api import (
     bulk_reviews,
     configs,
     cors,
+    deliveries,
     documents,
     errors,
     reference_changes,
@@ -37,6 +38,7 @@ from service.api import (
     reviews,
     runs,
     stream,
+    webhooks,
 )
 from service.api.context import Caller, services
 from service.api.quotas import Quota
@@ -73,6 +75,9 @@ CONFIGS = "/v1/matching/configs"
 RUNS = "/v1/matching/runs"
 API_KEYS = "/v1/api-keys"
 RESULTS = f"{RUNS}/{{run_id}}/results"
+WEBHOOKS = "/v1/webhooks"
+ONE_WEBHOOK = f"{WEBHOOKS}/{{webhook_id}}"
+DELIVERIES = f"{ONE_WEBHOOK}/deliveries"
 # What is sent to these is rows or documents, in any number.
 UPLOADED = (REFERENCE_DATA, "/v1/matching/reference-data", DOCUMENTS)
 
@@ -119,6 +124,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", f"{RESULTS}/{{result_id}}", results.get_result, Scope.READ),
     Endpoint("POST", f"{RESULTS}/{{result_id}}/review", reviews.review_result, Scope.WRITE),
     Endpoint("GET", f"{RESULTS}/{{result_id}}/history", reviews.list_history, Scope.READ),
+    # Admin, reading too: a webhook sends the workspace's data away, and its URL may hold a token.
+    Endpoint("GET", WEBHOOKS, webhooks.list_all, Scope.ADMIN),
+    Endpoint("POST", WEBHOOKS, webhooks.create, Scope.ADMIN),
+    Endpoint("GET", ONE_WEBHOOK, webhooks.read, Scope.ADMIN),
+    Endpoint("PATCH", ONE_WEBHOOK, webhooks.change, Scope.ADMIN),
+    Endpoint("DELETE", ONE_WEBHOOK, webhooks.delete, Scope.ADMIN),
+    Endpoint("POST", f"{ONE_WEBHOOK}/ping", deliveries.ping, Scope.ADMIN),
+    Endpoint("POST", f"{ONE_WEBHOOK}/rotate-secret", webhooks.rotate_secret, Scope.ADMIN),
+    Endpoint("GET", DELIVERIES, deliveries.list_all, Scope.ADMIN),
+    Endpoint("GET", f"{DELIVERIES}/{{delivery_id}}", deliveries.read, Scope.ADMIN),
+    Endpoint("POST", f"{DELIVERIES}/{{delivery_id}}/redeliver", deliveries.redeliver, Scope.ADMIN),
 )
 
 

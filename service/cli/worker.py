@@ -7,11 +7,13 @@ from contextlib import AsyncExitStack
 import typer
 
 from service.cli import keys
+from service.domain.addresses import read_networks
 from service.domain.errors import StartupError
 from service.engine import engine, signals
 from service.engine.engine import EngineOptions
+from service.engine.webhook_posts import Access
 from service.settings import DAY_SECONDS, Settings
-from service.store import schema
+from service.store import schema, secret_key
 from service.store.database import Database
 
 READY = "Matchstream worker is ready"
@@ -57,6 +59,8 @@ async def run(settings: Settings) -> None:
             ai_plan=settings.ai_plan,
             ai_account=settings.ai_account,
             chunk_limit_seconds=settings.chunk_limit_seconds,
+            access=Access(settings.webhook_allow_http, read_networks(settings.webhook_networks)),
+            box=await secret_key.open_box(database, settings.data_dir, settings.plain_secret_key),
         )
         await stack.enter_async_context(engine.running(database, live, options, stopping))
         starting = None

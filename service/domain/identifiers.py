@@ -14,6 +14,8 @@ RunId = NewType("RunId", UUID)
 ResultId = NewType("ResultId", UUID)
 EventId = NewType("EventId", UUID)
 WorkerId = NewType("WorkerId", UUID)
+WebhookId = NewType("WebhookId", UUID)
+DeliveryId = NewType("DeliveryId", UUID)
 
 # Brought by clients: 1 to 200 characters, kept as they are, ordered by code point.
 DocumentId = NewType("DocumentId", str)

@@ -1,6 +1,6 @@
 """What does a process that carries out runs consist of, beside a database and its notices?
 
-pool of processes -> folders of saved rows and indexes -> door to the AI -> cleaning -> worker
+pool of processes -> folders of saved files -> door to the AI -> cleaning -> webhooks -> worker
                                                                and back, in reverse order
 """
 
@@ -19,15 +19,21 @@ from service.engine import (
     executors,
     index_building,
     index_cache,
+    webhook_posts,
+    webhooks,
     worker,
 )
 from service.engine.ai_tools import AiTools
 from service.engine.datasets import ReferenceFiles
 from service.engine.execute import Tools
 from service.engine.indexes import Indexes
+from service.engine.name_resolution import SystemResolver
 from service.engine.signals import Signals
+from service.engine.webhook_posts import Access
+from service.engine.webhooks import DeliveryOptions, DeliveryTools
 from service.engine.worker import Worker, WorkerOptions
 from service.store.database import Database
+from service.store.secret_box import SecretBox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,7 @@ class EngineOptions:
     """Where the engine keeps its files, how many processes match, and what may take how long.
 
     Progress events of a run are kept for `progress_kept_seconds` after its end.
+    `access` says where webhooks may lead, `box` reads their secrets.
     """
 
     data_dir: Path
@@ -45,6 +52,8 @@ class EngineOptions:
     ai_plan: Plan
     # None where there is no AI pass.
     ai_account: Account | None
+    access: Access
+    box: SecretBox
 
 
 @asynccontextmanager
@@ -72,6 +81,7 @@ async def running(
         await stack.enter_async_context(
             cleaning.running(database, signals, options.progress_kept_seconds)
         )
+        await _start_webhooks(stack, database, signals, options, stopping)
         owner = WorkerOptions.with_lease(options.lease_seconds)
         yield await stack.enter_async_context(worker.running(tools, owner, stopping))
 
@@ -80,3 +90,24 @@ async def _open_ai(stack: AsyncExitStack, options: EngineOptions) -> AiTools | N
     if options.ai_account is None:
         return None
     return await stack.enter_async_context(ai_tools.running(options.ai_account, options.ai_plan))
+
+
+async def _start_webhooks(
+    stack: AsyncExitStack,
+    database: Database,
+    signals: Signals,
+    options: EngineOptions,
+    stopping: asyncio.Event,
+) -> None:
+    limits = DeliveryOptions()
+    poster = await stack.enter_async_context(
+        webhook_posts.opened(options.access, SystemResolver(), limits.slots + limits.suspect_slots)
+    )
+    tools = DeliveryTools(
+        database=database,
+        signals=signals,
+        poster=poster,
+        access=options.access,
+        box=options.box,
+    )
+    await stack.enter_async_context(webhooks.running(tools, stopping, limits))

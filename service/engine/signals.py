@@ -29,6 +29,9 @@ QUEUE = "queue"
 LEASES = "leases"
 # Rows, or what belongs to a run, may have been abandoned.
 CLEANING = "cleaning"
+# Something may have to be sent to webhooks: each notice of a workspace's events says so too.
+DELIVERIES = "deliveries"
+_WORKSPACE = "workspace:"
 
 
 def run_topic(run_id: RunId) -> str:
@@ -38,7 +41,7 @@ def run_topic(run_id: RunId) -> str:
 
 def workspace_topic(workspace_id: WorkspaceId) -> str:
     """The topic of all new events of a workspace."""
-    return f"workspace:{workspace_id}"
+    return f"{_WORKSPACE}{workspace_id}"
 
 
 class Wake:
@@ -95,7 +98,9 @@ class Signals:
 
     def wake_here(self, topics: frozenset[str]) -> None:
         """Wake whoever waits for the topics in this process, as a notice does."""
-        reached = list(self._waiting) if notices.EVERYTHING in topics else list(topics)
+        reached = set(self._waiting) if notices.EVERYTHING in topics else set(topics)
+        if any(topic.startswith(_WORKSPACE) for topic in topics):
+            reached.add(DELIVERIES)
         for topic in reached:
             for wake in self._waiting.get(topic, ()):
                 wake.set()

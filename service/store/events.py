@@ -21,9 +21,17 @@ UPDATE workspaces SET event_seq = event_seq + $2 WHERE id = $1
 RETURNING event_seq, clock_timestamp() AS created_at,
           set_config('idle_in_transaction_session_timeout', '5s', true)
 """
+# With the event goes its outbox: a delivery for each webhook that wants the type.
 _INSERT = """
-INSERT INTO events (workspace_id, workspace_seq, id, run_id, run_seq, type, data, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+WITH event AS (
+    INSERT INTO events (workspace_id, workspace_seq, id, run_id, run_seq, type, data, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+)
+INSERT INTO deliveries (webhook_id, workspace_id, event_id, workspace_seq, run_id, type, lane)
+SELECT id, $1, $3, $2, $4, $6, coalesce($4, $3)
+FROM webhooks
+WHERE workspace_id = $1 AND enabled
+  AND (CASE WHEN types IS NULL THEN $6 <> 'run.progress' ELSE $6 = ANY(types) END)
 """
 
 

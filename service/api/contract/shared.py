@@ -27,6 +27,8 @@ PATH_PARAMETERS: Mapping[str, Described] = {
     "run_id": Described(UUID, "Id of the run."),
     "result_id": Described(UUID, "Id of the result."),
     "api_key_id": Described(UUID, "Id of the API key."),
+    "webhook_id": Described(UUID, "Id of the webhook."),
+    "delivery_id": Described(UUID, "Id of the delivery."),
 }
 
 REQUEST_HEADERS: Mapping[str, Described] = {

@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping
 
-from service.api.contract import api_keys, configs, documents, events, reference_data, results, runs
+from service.api.contract import (
+    api_keys,
+    configs,
+    documents,
+    events,
+    reference_data,
+    results,
+    runs,
+    webhooks,
+)
 from service.api.contract.operation import Operation
 from service.api.routes import Handler
 
@@ -14,4 +23,5 @@ OPERATIONS: Mapping[Handler, Operation] = {
     **results.OPERATIONS,
     **events.OPERATIONS,
     **api_keys.OPERATIONS,
+    **webhooks.OPERATIONS,
 }
