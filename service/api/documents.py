@@ -1,4 +1,4 @@
-"""What can be done with documents: upload, list and read them."""
+"""What can be done with documents: upload, list, read and delete them."""
 
 from typing import Annotated
 
@@ -18,9 +18,11 @@ from service.api.wire import invalid
 from service.domain import representation
 from service.domain.documents import Document
 from service.domain.identifiers import CLIENT_ID_MAX_LENGTH, DEFAULT_COLLECTION, DocumentId
+from service.engine import erasing
 from service.engine.spool import Spool
 from service.ingest.instructions import Instructions, UploadFormat, UploadTarget
 from service.store import documents
+from service.store.erasure import Collection
 
 Key = Annotated[DocumentId, Meta(max_length=CLIENT_ID_MAX_LENGTH)]
 LISTING = pagination.Listing(key=Key, filters=("collection",))
@@ -83,6 +85,30 @@ async def read(request: Request, caller: Caller) -> Response:
     if document is None:
         raise parameters.not_found("document", document_id)
     return replies.reply(_write(document))
+
+
+async def delete(request: Request, caller: Caller) -> Response:
+    """DELETE /v1/documents/:id"""
+    values = parameters.query(request, ("collection",))
+    place = Collection(caller.workspace_id, _collection(values.get("collection")))
+    document_id = DocumentId(request.path_params["document_id"])
+    is_deleted = False
+    if "\0" not in document_id and len(document_id) <= CLIENT_ID_MAX_LENGTH:
+        is_deleted = await erasing.erase_document(services(request).database, place, document_id)
+    if not is_deleted:
+        raise parameters.not_found("document", document_id)
+    return replies.deleted(document_id)
+
+
+async def delete_all(request: Request, caller: Caller) -> Response:
+    """DELETE /v1/documents"""
+    values = parameters.query(request, ("collection",))
+    if "collection" not in values:
+        rule = "is required: all documents of one collection are deleted at a time"
+        raise invalid((parameters.wrong("collection", rule),))
+    place = Collection(caller.workspace_id, _collection(values["collection"]))
+    count = await erasing.erase_collection(services(request).database, place)
+    return replies.reply({"deleted": True, "collection": place.name, "count": count})
 
 
 def _collection(given: str | None) -> str:

@@ -99,7 +99,8 @@ class Run:
 
     Counters are None until work starts; `confidence_sum` is in ten-thousandths over the matched
     results; `rows_per_second` is None until the first documents are done. `ai` is None for a run
-    without an AI pass.
+    without an AI pass. `lost_documents` is set when documents of its collection were deleted while
+    it was under way.
     """
 
     id: RunId
@@ -121,6 +122,7 @@ class Run:
     rows_per_second: float | None
     warnings: tuple[RunWarning, ...]
     error: str | None
+    lost_documents: bool = False
     attempts_without_progress: int
     version: int
     last_event_id: int

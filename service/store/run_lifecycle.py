@@ -13,7 +13,7 @@ from service.domain.configs import MatchingRules
 from service.domain.errors import LeaseLostError
 from service.domain.reference import ReferenceVersion
 from service.domain.runs import Lease, Phase, Run, RunStatus, RunWarning, sources_of
-from service.store import configs, runs
+from service.store import configs, erasure, runs
 from service.store.database import Connection, Record, fetch_one
 
 
@@ -128,6 +128,9 @@ async def advance(connection: Connection, lease: Lease, step: Advance) -> Run:
         write_warnings(step.warnings),
     )
     run = held(record)
+    if run.lost_documents:
+        first_position = (run.rows_processed or 0) - step.processed
+        await erasure.forget_missing(connection, run.id, first_position)
     await runs.tell_progress(connection, run)
     return run
 
@@ -160,10 +163,13 @@ async def fail(connection: Connection, lease: Lease, error: str) -> Run:
 async def _finish(
     connection: Connection, lease: Lease, status: RunStatus, error: str | None
 ) -> Run:
+    await erasure.forget_samples(connection, lease.run_id)
     record = await connection.fetchrow(
         _FINISH, *fence(lease), status.value, error, sources_of(status)
     )
     run = held(record)
+    if run.lost_documents:
+        await erasure.forget_missing(connection, run.id, 0)
     await runs.tell(connection, run)
     return run
 

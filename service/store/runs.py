@@ -244,6 +244,7 @@ def from_record(record: Record) -> Run:
         rows_per_second=record["rows_per_second"],
         warnings=tuple(RunWarning(**warning) for warning in json.loads(record["warnings"])),
         error=record["error"],
+        lost_documents=record["lost_documents"],
         attempts_without_progress=record["attempts_without_progress"],
         version=record["version"],
         last_event_id=record["event_seq"],

@@ -43,6 +43,8 @@ class StepExecutor:
         self._open = asyncio.Event()
         self._open.set()
         self._permits = asyncio.Semaphore(0)
+        # Set once a chunk with its documents is here and held.
+        self.has_taken = asyncio.Event()
 
     def hold(self) -> None:
         """Give out nothing until `step` or `release`."""
@@ -66,6 +68,7 @@ class StepExecutor:
         """Compute the jobs; see `Executor.run`."""
         async for job in jobs:
             if function is match_chunk and not self._open.is_set():
+                self.has_taken.set()
                 await self._permits.acquire()
                 if self._open.is_set():
                     # Released: the next one that waits goes on too.

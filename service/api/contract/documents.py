@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api import documents
-from service.api.contract.models import ClientId, Count, Page, example
+from service.api.contract.models import ClientId, Count, Deleted, Page, example
 from service.api.contract.operation import (
     JSON,
     TEXT,
@@ -121,6 +121,14 @@ class DocumentPage(Page[Document]):
     """A part of a collection."""
 
 
+class DeletedCollection(BaseModel):
+    """Says that all documents of a collection are gone."""
+
+    deleted: Literal[True]
+    collection: ClientId
+    count: Count = Field(description="How many documents there were.")
+
+
 _COLLECTION = Query(
     "collection",
     {**text(1, CLIENT_ID_MAX_LENGTH), "default": DEFAULT_COLLECTION},
@@ -151,5 +159,31 @@ OPERATIONS: Mapping[Handler, Operation] = {
         summary="Show a document",
         query=(_COLLECTION,),
         replies={200: json_reply("The document.", Document)},
+    ),
+    documents.delete: Operation(
+        id="delete_document",
+        tag=TAG,
+        summary="Delete a document",
+        description="What past results tell of its fields goes in the same transaction: their "
+        "evidence then has null where values of the document stood.",
+        query=(_COLLECTION,),
+        replies={200: json_reply("It is gone.", Deleted)},
+    ),
+    documents.delete_all: Operation(
+        id="delete_documents",
+        tag=TAG,
+        summary="Delete the documents of a collection",
+        description="With what past results tell of their fields. Each batch of documents is one "
+        "transaction: a request that is cut short has deleted some wholly and the rest not at "
+        "all; repeat it to go on.",
+        query=(
+            Query(
+                "collection",
+                text(1, CLIENT_ID_MAX_LENGTH),
+                "The collection whose documents go.",
+                is_required=True,
+            ),
+        ),
+        replies={200: json_reply("They are gone.", DeletedCollection)},
     ),
 }

@@ -1,0 +1,202 @@
+"""How do documents go, with what was kept of them elsewhere: evidence, events, warnings?
+
+    mark the runs under way ─► delete and forget, batch by batch ─► wait for what they were writing
+                                                                    ─► forget that too
+
+A run under way may have read the fields of a document just before it goes. Marked, it looks for
+documents that are gone whenever it writes results (`forget_missing`). What it was writing when
+the document went is waited for, without a lock of ours that it could wait for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.domain.identifiers import DocumentId, RunId, WorkspaceId
+from service.domain.runs import TERMINAL_STATUSES
+from service.store.database import Connection
+
+# What a statement may take; a batch is a fraction of a second of work.
+ERASE_TIMEOUT_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Where documents lie."""
+
+    workspace_id: WorkspaceId
+    name: str
+
+
+_MARK = """
+UPDATE runs SET lost_documents = true
+WHERE workspace_id = $1 AND collection = $2 AND status <> ALL($3::text[])
+RETURNING id
+"""
+
+
+async def mark_runs(connection: Connection, place: Collection) -> list[RunId]:
+    """Tell the runs under way that documents of the collection go; return which they are."""
+    ended = [status.value for status in TERMINAL_STATUSES]
+    records = await connection.fetch(_MARK, place.workspace_id, place.name, ended)
+    return [RunId(record["id"]) for record in records]
+
+
+_WAIT = "SELECT id FROM runs WHERE id = ANY($1::uuid[]) ORDER BY id FOR SHARE"
+
+
+async def wait_for_writers(connection: Connection, run_ids: Sequence[RunId]) -> None:
+    """Return when the transactions that were writing these runs have ended."""
+    await connection.execute(_WAIT, run_ids, timeout=ERASE_TIMEOUT_SECONDS)
+
+
+_DELETE = """
+DELETE FROM documents WHERE workspace_id = $1 AND collection = $2 AND id = $3 RETURNING id
+"""
+_DELETE_SOME = """
+DELETE FROM documents
+WHERE workspace_id = $1 AND collection = $2 AND id IN (
+    SELECT id FROM documents WHERE workspace_id = $1 AND collection = $2 ORDER BY id LIMIT $3
+)
+RETURNING id
+"""
+
+
+async def delete_one(connection: Connection, place: Collection, document_id: DocumentId) -> bool:
+    """Delete a document and what is kept of it; False when it is not there."""
+    found = await connection.fetchval(_DELETE, place.workspace_id, place.name, document_id)
+    if found is None:
+        return False
+    await forget(connection, place, [document_id])
+    return True
+
+
+async def delete_some(connection: Connection, place: Collection, limit: int) -> int:
+    """Delete up to `limit` documents of a collection and what is kept of them; return how many."""
+    records = await connection.fetch(_DELETE_SOME, place.workspace_id, place.name, limit)
+    await forget(connection, place, [DocumentId(record["id"]) for record in records])
+    return len(records)
+
+
+_FORGET = """
+UPDATE results
+SET evidence = forget_document(evidence), document_filename = NULL,
+    candidates = forget_document_of_candidates(candidates), version = results.version + 1
+FROM runs
+WHERE runs.workspace_id = $1 AND runs.collection = $2 AND results.run_id = runs.id
+  AND results.document_id = ANY($3::text[])
+RETURNING results.run_id
+"""
+# What clients have cached of the runs shows their best results.
+_RENEW_RUNS = """
+UPDATE runs SET version = version + 1 WHERE id = ANY($1::uuid[]) AND status = ANY($2::text[])
+"""
+_FORGET_PAIRS = """
+DELETE FROM rejected_pairs USING runs
+WHERE runs.workspace_id = $1 AND runs.collection = $2 AND rejected_pairs.run_id = runs.id
+  AND rejected_pairs.document_id = ANY($3::text[])
+"""
+# What the AI said of a document may tell of its fields.
+_FORGET_ANSWERS = """
+DELETE FROM ai_answers USING runs
+WHERE runs.workspace_id = $1 AND runs.collection = $2 AND ai_answers.run_id = runs.id
+  AND ai_answers.document_id = ANY($3::text[])
+"""
+# Told as it was, but without what it told of the document.
+_FORGET_EVENTS = """
+UPDATE events
+SET data = (
+    SELECT json_object_agg(key, CASE WHEN key <> 'result' THEN value ELSE (
+        SELECT json_object_agg(name, CASE
+            WHEN name = 'evidence' THEN '{}'::json
+            WHEN name = 'document_filename' THEN 'null'::json
+            ELSE part END)
+        FROM json_each(value) AS member (name, part)
+    ) END)
+    FROM json_each(data::json)
+)::text
+WHERE run_id = ANY($1::uuid[]) AND type = 'result.reviewed'
+  AND data::json -> 'result' ->> 'document_id' = ANY($2::text[])
+"""
+# A warning's sample ends with the id of the document that its value is of, unless it was cut.
+_FORGET_WARNINGS = """
+WITH told AS (
+    SELECT runs.id, to_json(warning ->> 'sample')::text AS sample
+    FROM runs, jsonb_array_elements(warnings) AS warning
+    WHERE workspace_id = $1 AND collection = $2 AND status = ANY($4::text[])
+      AND warning ->> 'code' = 'unreadable_document_value'
+      AND (right(warning ->> 'sample', 1) = '…'
+           OR substring(warning ->> 'sample' FROM '.* [(](.*)[)]$') = ANY($3::text[]))
+), of_events AS (
+    UPDATE events SET data = replace(data, told.sample, '""')
+    FROM told WHERE events.run_id = told.id AND events.type <> 'run.progress'
+)
+UPDATE runs SET warnings = replace(warnings::text, told.sample, '""')::jsonb
+FROM told WHERE runs.id = told.id
+"""
+
+
+async def forget(
+    connection: Connection, place: Collection, document_ids: Sequence[DocumentId]
+) -> None:
+    """Remove what runs, their results and their events tell of documents.
+
+    The row of a run under way is left alone: its worker holds it while it waits for results.
+    """
+    ended = [status.value for status in TERMINAL_STATUSES]
+    arguments = (place.workspace_id, place.name, document_ids)
+    records = await connection.fetch(_FORGET, *arguments, timeout=ERASE_TIMEOUT_SECONDS)
+    run_ids = list({record["run_id"] for record in records})
+    await connection.execute(_FORGET_PAIRS, *arguments)
+    await connection.execute(_FORGET_ANSWERS, *arguments)
+    await connection.execute(_FORGET_EVENTS, run_ids, document_ids)
+    await connection.execute(_FORGET_WARNINGS, *arguments, ended)
+    await connection.execute(_RENEW_RUNS, run_ids, ended)
+
+
+_FORGET_MISSING = """
+UPDATE results
+SET evidence = forget_document(evidence), document_filename = NULL,
+    candidates = forget_document_of_candidates(candidates)
+FROM runs, run_documents
+WHERE runs.id = $1 AND results.run_id = $1 AND run_documents.run_id = $1
+  AND run_documents.position >= $2 AND run_documents.document_id = results.document_id
+  AND NOT EXISTS (
+      SELECT 1 FROM documents
+      WHERE documents.workspace_id = runs.workspace_id
+        AND documents.collection = runs.collection AND documents.id = results.document_id
+  )
+"""
+
+
+async def forget_missing(connection: Connection, run_id: RunId, first_position: int) -> None:
+    """Remove what the results of a run tell of documents that are gone, from a position on."""
+    await connection.execute(_FORGET_MISSING, run_id, first_position, timeout=ERASE_TIMEOUT_SECONDS)
+
+
+_FORGET_SAMPLES = """
+UPDATE runs
+SET warnings = (
+    SELECT coalesce(jsonb_agg(
+        CASE WHEN warning ->> 'code' = 'unreadable_document_value'
+             THEN jsonb_set(warning, '{sample}', '""') ELSE warning END
+        ORDER BY place), '[]')
+    FROM jsonb_array_elements(warnings) WITH ORDINALITY AS each_one (warning, place)
+)
+WHERE id = $1 AND lost_documents
+"""
+
+
+_FORGET_MISSING_ANSWERS = """
+DELETE FROM ai_answers USING runs
+WHERE runs.id = $1 AND lost_documents AND ai_answers.run_id = $1 AND NOT EXISTS (
+    SELECT 1 FROM documents
+    WHERE documents.workspace_id = runs.workspace_id
+      AND documents.collection = runs.collection AND documents.id = ai_answers.document_id
+)
+"""
+
+
+async def forget_samples(connection: Connection, run_id: RunId) -> None:
+    """Remove what else a run tells of documents that it lost while it was under way."""
+    await connection.execute(_FORGET_SAMPLES, run_id)
+    await connection.execute(_FORGET_MISSING_ANSWERS, run_id)
