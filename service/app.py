@@ -19,6 +19,7 @@ from service.api.health import health_routes
 from service.api.hosts import AllowedHosts, WhenReady
 from service.api.limits import Limits
 from service.api.quotas import Quota, Quotas
+from service.api.request_leases import RequestLeases
 from service.api.sign_in import SignIn
 from service.domain.addresses import read_networks
 from service.engine import engine, hub, signals
@@ -83,6 +84,8 @@ async def _open(stack: AsyncExitStack, settings: Settings, app: Starlette) -> Se
     )
     app.state.first_key = await first_key.ensure(database, settings.data_dir)
     notices = await stack.enter_async_context(signals.running(database))
+    request_leases = RequestLeases()
+    await stack.enter_async_context(request_leases.renewing(database))
     return Services(
         database=database,
         signals=notices,
@@ -95,6 +98,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, app: Starlette) -> Se
             Access(settings.webhook_allow_http, read_networks(settings.webhook_networks)),
             await secret_key.open_box(database, settings.data_dir, settings.plain_secret_key),
         ),
+        request_leases=request_leases,
     )
 
 

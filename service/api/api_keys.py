@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from service.api import limits, pages, pagination, parameters, replies
 from service.api.context import Caller, services
+from service.api.idempotency import commit_with
 from service.api.pages import Source
 from service.api.snapshots import snapshot
 from service.api.wire import WireModel, invalid, parse
@@ -57,7 +58,7 @@ async def create(request: Request, caller: Caller) -> Response:
         )
         made = _found(await api_keys.fetch(connection, caller.workspace_id, key_id), key_id)
         value = {**_write(made), "key": plain}
-        return replies.created(value, f"/v1/api-keys/{key_id}", _UNKEPT)
+        return commit_with(replies.created(value, f"/v1/api-keys/{key_id}", _UNKEPT))
 
 
 async def list_all(request: Request, caller: Caller) -> Response:
@@ -93,7 +94,7 @@ async def revoke(request: Request, caller: Caller) -> Response:
     async with service.database.transaction() as connection:
         if not await api_keys.revoke(connection, caller.workspace_id, key_id):
             raise parameters.not_found("open API key", key_id)
-        response = replies.deleted(key_id)
+        response = commit_with(replies.deleted(key_id))
     # In other processes it is remembered for some seconds more.
     service.callers.forget(lambda known: known.api_key_id == key_id)
     return response

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from service.api import limits, parameters, replies
 from service.api.context import Caller, services
+from service.api.idempotency import commit_with
 from service.api.lookup import find_run
 from service.api.replies import Json
 from service.api.reviews import MAX_VERSION, Notes, RowId, check_open_for_review, wrong_choice
@@ -104,19 +105,21 @@ async def review_results(request: Request, caller: Caller) -> Response:
     async with service.database.transaction() as connection:
         total, asked = await _find_asked(connection, run, body, caller.key_name)
         outcomes = await _review(connection, run, asked, is_dry=body.dry_run)
-    reviewed = sum(outcome.code is None for outcome in outcomes)
+        reviewed = sum(outcome.code is None for outcome in outcomes)
+        response = replies.reply(
+            {
+                "dry_run": body.dry_run,
+                "total": total,
+                "reviewed": 0 if body.dry_run else reviewed,
+                "failed": len(outcomes) - reviewed,
+                "remaining": total - (0 if body.dry_run else len(outcomes)),
+                "outcomes": [_write(outcome) for outcome in outcomes],
+            }
+        )
+        commit_with(response)
     if reviewed and not body.dry_run:
         service.signals.notify(run_topic(run.id), workspace_topic(run.workspace_id))
-    return replies.reply(
-        {
-            "dry_run": body.dry_run,
-            "total": total,
-            "reviewed": 0 if body.dry_run else reviewed,
-            "failed": len(outcomes) - reviewed,
-            "remaining": total - (0 if body.dry_run else len(outcomes)),
-            "outcomes": [_write(outcome) for outcome in outcomes],
-        }
-    )
+    return response
 
 
 async def _find_asked(

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from service.api import conditions, config_body, limits, pages, pagination, parameters, replies
 from service.api.config_body import Contents
 from service.api.context import Caller, services
+from service.api.idempotency import commit_with
 from service.api.pages import Source
 from service.api.snapshots import snapshot
 from service.domain.configs import MatchingConfig
@@ -37,8 +38,8 @@ async def create(request: Request, caller: Caller) -> Response:
                 target=contents.target,
             ),
         )
-    written = config_body.write(config)
-    return replies.created(written, _path(config), {"ETag": _tag(config)})
+        written = config_body.write(config)
+        return commit_with(replies.created(written, _path(config), {"ETag": _tag(config)}))
 
 
 async def list_all(request: Request, caller: Caller) -> Response:
@@ -81,7 +82,8 @@ async def change(request: Request, caller: Caller) -> Response:
             await _check_against_columns(connection, caller.workspace_id, contents)
         changed = replace(stored, name=contents.name, rules=contents.rules, target=contents.target)
         config = _found(await configs.update(connection, changed), config_id)
-    return replies.reply(config_body.write(config), headers={"ETag": _tag(config)})
+        written = config_body.write(config)
+        return commit_with(replies.reply(written, headers={"ETag": _tag(config)}))
 
 
 async def delete(request: Request, caller: Caller) -> Response:
@@ -92,7 +94,7 @@ async def delete(request: Request, caller: Caller) -> Response:
         stored = _found(await configs.lock(connection, caller.workspace_id, config_id), config_id)
         conditions.check_if_match(request, _tag(stored))
         await configs.delete(connection, caller.workspace_id, config_id)
-    return replies.deleted(config_id)
+        return commit_with(replies.deleted(config_id))
 
 
 async def _check_against_columns(

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from service.api.limits import Limits
 from service.api.memory import Memory
 from service.api.quotas import Quotas
+from service.api.request_leases import RequestLeases
 from service.domain.api_keys import Scope
 from service.domain.identifiers import ApiKeyId, WorkspaceId
 from service.domain.sessions import Session
@@ -51,6 +52,7 @@ class Services:
     limits: Limits = field(default_factory=Limits)
     callers: "Memory[Caller]" = field(default_factory=lambda: Memory[Caller]())
     quotas: Quotas = field(default_factory=Quotas)
+    request_leases: RequestLeases = field(default_factory=RequestLeases)
     stream_times: StreamTimes = field(default_factory=StreamTimes)
 
 

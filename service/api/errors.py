@@ -68,7 +68,7 @@ CODES_BY_STATUS: dict[int, str] = {
 
 def exception_handlers() -> dict[Any, ExceptionHandler]:
     """Return the handlers of errors that are raised on purpose."""
-    return {MatchstreamError: _answer_our_error, HTTPException: _answer_http_exception}
+    return {MatchstreamError: _answer, HTTPException: _answer}
 
 
 class UnexpectedErrors:
@@ -108,10 +108,24 @@ class UnexpectedErrors:
             await reply(scope, receive, send)
 
 
-async def _answer_our_error(request: Request, error: Exception) -> Response:
-    if not isinstance(error, MatchstreamError) or error.code not in FAILURES:
+async def _answer(request: Request, error: Exception) -> Response:
+    reply = reply_to(request, error)
+    if reply is None:
         # No error for clients: the edge above treats it as unexpected.
         raise error
+    return reply
+
+
+def reply_to(request: Request, error: Exception) -> Response | None:
+    """Make the reply to an error that was raised on purpose; None for any other."""
+    if isinstance(error, MatchstreamError):
+        return _reply_to_ours(request, error)
+    return _reply_to_http_exception(request, error) if isinstance(error, HTTPException) else None
+
+
+def _reply_to_ours(request: Request, error: MatchstreamError) -> Response | None:
+    if error.code not in FAILURES:
+        return None
     problems = error.problems if isinstance(error, InvalidInputError) else ()
     reply = problem_reply(request, error.code, str(error), error.retryable, problems)
     if error.retry_after_seconds is not None:
@@ -119,9 +133,9 @@ async def _answer_our_error(request: Request, error: Exception) -> Response:
     return reply
 
 
-async def _answer_http_exception(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException) or error.status_code not in CODES_BY_STATUS:
-        raise error
+def _reply_to_http_exception(request: Request, error: HTTPException) -> Response | None:
+    if error.status_code not in CODES_BY_STATUS:
+        return None
     code = CODES_BY_STATUS[error.status_code]
     details = {
         404: f"There is nothing at {request.url.path}.",

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from service.api import exports, parameters, replies, upload_requests
 from service.api.context import Caller, services
 from service.api.exports import ExportCutError, FileResponse
+from service.api.idempotency import commit_with
 from service.api.limits import JSON_TYPE
 from service.api.reference_data import MAX_VERSION, NOUN, find, find_version
 from service.domain import representation
@@ -94,8 +95,9 @@ async def delete(request: Request, caller: Caller) -> Response:
     async with service.database.transaction() as connection:
         if not await reference_versions.delete(connection, caller.workspace_id, identifier):
             raise parameters.not_found(NOUN, identifier)
+        response = commit_with(replies.deleted(identifier))
     service.signals.notify(CLEANING)
-    return replies.deleted(identifier)
+    return response
 
 
 def _id(request: Request) -> ReferenceDataId:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from service.api import conditions, limits, pages, pagination, parameters, replies
 from service.api.context import Caller, services
+from service.api.idempotency import commit_with
 from service.api.limits import pointer_to
 from service.api.lookup import find_run
 from service.api.pages import Source
@@ -64,13 +65,16 @@ async def review_result(request: Request, caller: Caller) -> Response:
     )
     async with service.database.transaction() as connection:
         reviewed = (await reviews.record(connection, run, [verdict])).get(result.id)
-    if reviewed is None and verdict.if_version is None:
-        raise parameters.not_found("result", result.id)
-    if reviewed is None:
-        raise PreconditionFailedError("Someone else reviewed this result just now: read it again.")
+        if reviewed is None and verdict.if_version is None:
+            raise parameters.not_found("result", result.id)
+        if reviewed is None:
+            raise PreconditionFailedError(
+                "Someone else reviewed this result just now: read it again."
+            )
+        headers = {"ETag": conditions.version_tag(reviewed.version)}
+        response = commit_with(replies.reply(write_result(reviewed), headers=headers))
     service.signals.notify(run_topic(run.id), workspace_topic(run.workspace_id))
-    etag = conditions.version_tag(reviewed.version)
-    return replies.reply(write_result(reviewed), headers={"ETag": etag})
+    return response
 
 
 async def list_history(request: Request, caller: Caller) -> Response:

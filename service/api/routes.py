@@ -30,6 +30,7 @@ from service.api import (
     deliveries,
     documents,
     errors,
+    idempotency,
     reference_changes,
     reference_data,
     reply_headers,
@@ -190,7 +191,10 @@ class Resource:
         caller = await auth.identify(request, service.database, service.callers)
         auth.require_scope(caller, endpoint.scope)
         _count(request, caller, endpoint.quota)
-        response = await endpoint.handler(request, caller)
+        if request.method not in auth.SAFE_METHODS and idempotency.HEADER in request.headers:
+            response = await idempotency.answer(request, caller, endpoint.handler)
+        else:
+            response = await endpoint.handler(request, caller)
         if request.method == "HEAD":
             response = _without_body(response)
         await response(scope, receive, send)

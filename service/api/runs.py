@@ -14,6 +14,7 @@ from service.api import (
     replies,
 )
 from service.api.context import Caller, Services, services
+from service.api.idempotency import commit_with
 from service.api.lookup import fetch_run, find_run
 from service.api.pages import Source
 from service.api.results import top_results
@@ -56,9 +57,11 @@ async def resolve_by_ai(request: Request, caller: Caller) -> Response:
             now = await runs.fetch(connection, caller.workspace_id, run.id)
             status = now.status if now else run.status
             raise ConflictError(f"The run is {status}: only a completed run can be resolved.")
+        where = f"/v1/matching/runs/{run.id}"
+        response = commit_with(replies.accepted(representation.run(opened), where))
     service.signals.notify(QUEUE)
     _wake_watchers(service.signals, opened)
-    return replies.accepted(representation.run(opened), f"/v1/matching/runs/{run.id}")
+    return response
 
 
 async def _start(request: Request, caller: Caller, preset: dict[str, object]) -> Response:
@@ -75,9 +78,11 @@ async def _start(request: Request, caller: Caller, preset: dict[str, object]) ->
         run = await runs.insert(
             connection, await resolve(connection, caller.workspace_id, config_id, wanted)
         )
+        where = f"/v1/matching/runs/{run.id}"
+        response = commit_with(replies.accepted(representation.run(run), where))
     service.signals.notify(QUEUE)
     _wake_watchers(service.signals, run)
-    return replies.accepted(representation.run(run), f"/v1/matching/runs/{run.id}")
+    return response
 
 
 async def list_runs(request: Request, caller: Caller) -> Response:
@@ -140,9 +145,10 @@ async def cancel_run(request: Request, caller: Caller) -> Response:
             now = await runs.fetch(connection, caller.workspace_id, run.id)
             status = now.status if now else run.status
             raise ConflictError(f"The run is {status} already, so it cannot be cancelled.")
+        response = commit_with(replies.reply(representation.run(cancelled)))
     service.signals.notify(LEASES)
     _wake_watchers(service.signals, cancelled)
-    return replies.reply(representation.run(cancelled))
+    return response
 
 
 async def delete_run(request: Request, caller: Caller) -> Response:
@@ -154,8 +160,9 @@ async def delete_run(request: Request, caller: Caller) -> Response:
         if not await abandoned.delete_run(connection, caller.workspace_id, run.id):
             now = await fetch_run(connection, request, caller)
             raise ConflictError(f"The run is {now.status}: cancel it, or wait until it has ended.")
+        response = commit_with(replies.deleted(run.id))
     service.signals.notify(CLEANING)
-    return replies.deleted(run.id)
+    return response
 
 
 def _check_ai(service: Services) -> None:

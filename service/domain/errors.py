@@ -97,6 +97,17 @@ class UnsupportedMediaTypeError(MatchstreamError):
     code = "unsupported_media_type"
 
 
+class IdempotencyKeyInUseError(ConflictError):
+    """The first request with the same `Idempotency-Key` has not ended yet."""
+
+    retryable = True
+    retry_after_seconds = 1
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("The first request with this Idempotency-Key is still being answered.")
+
+
 class IdempotencyMismatchError(MatchstreamError):
     """The same `Idempotency-Key` came with another content before."""
 

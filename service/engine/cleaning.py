@@ -1,7 +1,4 @@
-"""Who removes the rows that nothing refers to any more, and old progress events?
-
-A task that works in small batches.
-"""
+"""Who removes what nothing refers to any more, and what is too old? A task, in small batches."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +9,7 @@ import structlog
 
 from service.domain.errors import UnavailableError
 from service.engine.signals import CLEANING, Signals
-from service.store import abandoned, old_progress
+from service.store import abandoned, idempotency, old_progress, sessions
 from service.store.database import Database
 
 log = structlog.get_logger()
@@ -22,7 +19,13 @@ INTERVAL_SECONDS = 60.0
 # Between two batches: others come first.
 PAUSE_SECONDS = 0.02
 
-_STEPS = (abandoned.find_unused_versions, abandoned.remove_rows, abandoned.remove_of_run)
+_STEPS = (
+    abandoned.find_unused_versions,
+    abandoned.remove_rows,
+    abandoned.remove_of_run,
+    sessions.delete_ended,
+    idempotency.delete_old,
+)
 KEPT_SECONDS = 7 * 86_400.0
 
 

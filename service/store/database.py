@@ -6,8 +6,9 @@ A `Database` lends connections from a bounded pool and turns a server that does 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from typing import TypeAlias
 
 import asyncpg
@@ -54,6 +55,12 @@ _SHORTAGES: tuple[tuple[type[BaseException], str], ...] = (
 SHORTAGE_SECONDS = 15.0
 
 _SERVER_SETTINGS = {"application_name": "matchstream", "timezone": "UTC"}
+
+
+# What has to be written in every transaction of the present request, just before it is committed.
+before_commit: ContextVar[Callable[[Connection], Awaitable[None]] | None] = ContextVar(
+    "before_commit", default=None
+)
 
 
 class Database:
@@ -147,12 +154,18 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection inside one transaction: committed at the end, rolled back on errors."""
+        """Lend a connection inside one transaction: committed at the end, rolled back on errors.
+
+        What `before_commit` holds is written last, so that it happens together with the rest.
+        """
         async with self.connection() as connection:
             transaction = connection.transaction()
             await transaction.start()
             try:
                 yield connection
+                write = before_commit.get()
+                if write is not None:
+                    await write(connection)
             except BaseException:
                 await _roll_back(connection, transaction)
                 raise

@@ -55,7 +55,10 @@ DELETE FROM sessions WHERE id IN (
 """
 
 
-async def delete_ended(connection: Connection, most: int) -> int:
-    """Delete up to `most` sessions that have ended; return how many there were."""
-    status = await connection.execute(_DELETE_ENDED, most)
-    return int(status.split()[-1])
+_BATCH = 1_000
+
+
+async def delete_ended(connection: Connection) -> bool:
+    """Delete a batch of sessions that have ended; True when there may be more."""
+    status = await connection.execute(_DELETE_ENDED, _BATCH)
+    return int(status.split()[-1]) == _BATCH

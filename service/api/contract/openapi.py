@@ -7,6 +7,7 @@ the models of bodies and replies; a route without documentation has none to give
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 from service.api.contract import problems
@@ -36,13 +37,23 @@ _COMMON_ERRORS = (
     "unavailable",
 )
 _BODY_ERRORS = ("payload_too_large", "unsupported_media_type")
+_KEY_HEADER = "Idempotency-Key"
+_REPLAYED = "Idempotent-Replayed"
+_KEY_ERRORS = ("conflict", "idempotency_mismatch")
 _ABOUT = """\
 Matches documents against reference data, and says why.
 
 A request carries a key as `Authorization: Bearer ms_…`. Failures are `application/problem+json` \
 with a stable `code`. Lists come in pages: follow `Link` or `next_cursor`. Times are UTC. Unknown \
 keys in bodies and unknown query parameters are refused; members may be added to replies, and \
-types to events, so ignore those that you do not know. `HEAD` is answered wherever `GET` is.\
+types to events, so ignore those that you do not know. `HEAD` is answered wherever `GET` is.
+
+A change that carries an `Idempotency-Key` is carried out once in 24 hours: the same request under \
+the same key gets the first reply again, with `Idempotent-Replayed: true`; the same key with other \
+content 422; and 409 with `Retry-After` as long as the first is on its way. Content is what the \
+body says: values of JSON up to 1 MiB, the parts of a form, else its bytes. Errors of ours (5xx) \
+and refusals because of the present state (409, 412) are not repeated but tried anew, and a reply \
+that shows a secret is not kept: 409 says that the first request was carried out.\
 """
 
 
@@ -51,7 +62,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Json]:
     schemas = Schemas()
     paths: defaultdict[str, dict[str, Json]] = defaultdict(dict)
     for endpoint, identifier in _identified(endpoints):
-        operation = OPERATIONS[endpoint.handler]
+        operation = _with_key(OPERATIONS[endpoint.handler], endpoint)
         written = _operation(operation, endpoint.path, error_codes(operation, endpoint), schemas)
         written["operationId"] = identifier
         written["x-scope"] = endpoint.scope.value
@@ -88,9 +99,22 @@ def error_codes(operation: Operation, endpoint: Endpoint) -> tuple[str, ...]:
         codes.append("not_found")
     if operation.body is not None:
         codes.extend(_BODY_ERRORS)
+    if endpoint.method != "GET":
+        codes.extend(_KEY_ERRORS)
     if "If-Match" in operation.headers:
         codes.append("precondition_failed")
     return tuple(dict.fromkeys(codes))
+
+
+def _with_key(operation: Operation, endpoint: Endpoint) -> Operation:
+    """Add what every change takes."""
+    if endpoint.method == "GET":
+        return operation
+    replies = {
+        status: replace(reply, headers=(*reply.headers, _REPLAYED))
+        for status, reply in operation.replies.items()
+    }
+    return replace(operation, headers=(*operation.headers, _KEY_HEADER), replies=replies)
 
 
 def template(path: str) -> str:
@@ -167,14 +191,19 @@ def _failures(codes: Iterable[str], operation: Operation, schemas: Schemas) -> d
     for code in codes:
         by_status[FAILURES[code].status].append(code)
     return {
-        str(status): _failure(by_status[status], schemas)
+        str(status): _failure(by_status[status], operation, schemas)
         for status in sorted(by_status)
         if status not in operation.replies
     }
 
 
-def _failure(codes: list[str], schemas: Schemas) -> Json:
+def _failure(codes: list[str], operation: Operation, schemas: Schemas) -> Json:
     headers = dict.fromkeys(name for code in codes for name in FAILURES[code].headers)
+    if _KEY_HEADER in operation.headers:
+        headers[_REPLAYED] = None
+        if "conflict" in codes:
+            # The first request is still on its way.
+            headers["Retry-After"] = None
     examples: Json = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
     return {
         "description": "; ".join(f"`{code}`: {FAILURES[code].title}" for code in codes) + ".",

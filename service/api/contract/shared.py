@@ -41,6 +41,11 @@ REQUEST_HEADERS: Mapping[str, Described] = {
     "Prefer": Described(
         TEXT, "`wait=N`: with `If-None-Match`, answer when something has changed, or in N seconds."
     ),
+    "Idempotency-Key": Described(
+        text(1, 200),
+        "A text of visible ASCII characters of your choice, by which the same change is carried "
+        "out once in 24 hours, however often it is sent.",
+    ),
     "Last-Event-ID": Described(TEXT, "The number of the last event that you have."),
 }
 
@@ -54,6 +59,9 @@ REPLY_HEADERS: Mapping[str, Described] = {
     "Location": Described(TEXT, "Where the resource is."),
     "Retry-After": Described(_NUMBER, "In how many seconds it is worth asking again."),
     "Preference-Applied": Described(TEXT, "How long the reply was held at most: `wait=N`."),
+    "Idempotent-Replayed": Described(
+        {"type": "string", "enum": ["true"]}, "There when this is the first request's reply again."
+    ),
     "WWW-Authenticate": Described(TEXT, "How to send a key."),
     "RateLimit-Policy": Described(
         TEXT, "What the key may ask of one process: kind, requests, seconds; on every reply to it."
