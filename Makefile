@@ -7,7 +7,7 @@ KERNEL := deploy/compile_kernel.py $(wildcard service/matching/kernel/*)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) --require-hashes --only-binary :all: -r
 
-.PHONY: run install test check bench bench-quality fuzz format pin clean
+.PHONY: run install test check bench bench-quality chaos fuzz format pin clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/matchstream demo
@@ -33,6 +33,11 @@ bench: $(VENV)/.everything
 
 bench-quality: $(VENV)/.everything
 	$(BIN)/python -m tests.benchmarks.bench_quality
+
+# SEED: which of all campaigns; a random one where it is not given.
+KILLS ?= 100
+chaos: $(VENV)/.everything
+	$(BIN)/python -m tests.acceptance.chaos $(KILLS) $(SEED)
 
 # EXAMPLES: requests per operation and kind.
 EXAMPLES ?= 100

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,8 +23,14 @@ STATEMENT_SECONDS = 20
 class PostgresServer:
     """A PostgreSQL for the session, in a thread of its own, so that any test's loop may use it."""
 
-    def __init__(self, data_dir: Path, url: str | None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        url: str | None,
+        settings: Mapping[str, str] = embedded.THROWAWAY_SETTINGS,
+    ) -> None:
         """Start a throwaway server in the folder, or use the one at `url`."""
+        self._settings = settings
         self._data_dir = data_dir
         self._given_url = url
         self._started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
@@ -40,8 +46,7 @@ class PostgresServer:
                 self._started.set_result((self._given_url, loop, stop))
                 await stop.wait()
                 return
-            settings = embedded.THROWAWAY_SETTINGS
-            async with embedded.start(self._data_dir, settings=settings) as url:
+            async with embedded.start(self._data_dir, settings=self._settings) as url:
                 self._started.set_result((url, loop, stop))
                 await stop.wait()
         except BaseException as error:
