@@ -62,18 +62,21 @@ $(VENV)/.runtime: deploy/requirements.txt pyproject.toml $(KERNEL) | $(BIN)/pyth
 	'make clean run'." >&2
 	@touch $@
 
-$(VENV)/.everything: deploy/requirements-dev.txt $(VENV)/.runtime
+$(VENV)/.everything: deploy/requirements-dev.txt deploy/requirements-client.txt $(VENV)/.runtime
 	@$(PINNED) deploy/requirements-dev.txt
+	@$(PINNED) deploy/requirements-client.txt --upgrade --target $(VENV)/client-tools
 	@touch $@
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make pin' \
-	--only-binary :all: --extra embedded
+	--only-binary :all:
 
-pin: $(VENV)/.everything
+pin: $(VENV)/.runtime
 	$(PIP) uv
-	$(UV_COMPILE) --group build pyproject.toml -o deploy/requirements.txt
-	$(UV_COMPILE) --group dev -c deploy/requirements.txt pyproject.toml -o deploy/requirements-dev.txt
+	$(UV_COMPILE) --extra embedded --group build pyproject.toml -o deploy/requirements.txt
+	$(UV_COMPILE) --extra embedded --group dev -c deploy/requirements.txt pyproject.toml \
+		-o deploy/requirements-dev.txt
+	$(UV_COMPILE) --group pyproject.toml:client -o deploy/requirements-client.txt
 
 clean:
 	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -37,6 +37,8 @@ _LARGEST_TOLERANCE = 1e15
 _DEFAULT_TOLERANCE_PERCENT = 5.0
 
 _STRATEGY_SPELLINGS = ("strategy", "match_type")
+# Of all that `str.strip` takes for blank, one character that is none.
+NOT_BLANK = r"[^\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 
 
 def _refuse_blank(text: str) -> str:
@@ -47,7 +49,7 @@ def _refuse_blank(text: str) -> str:
 
 Name: TypeAlias = Annotated[
     str,
-    Field(min_length=1, max_length=MAX_NAME_LENGTH, json_schema_extra={"pattern": r"\S"}),
+    Field(min_length=1, max_length=MAX_NAME_LENGTH, json_schema_extra={"pattern": NOT_BLANK}),
     AfterValidator(_refuse_blank),
 ]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]

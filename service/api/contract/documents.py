@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api import documents
-from service.api.contract.models import ClientId, Count, Deleted, Page, example
+from service.api.contract.models import ClientId, Count, Deleted, Page, example, optional
 from service.api.contract.operation import (
+    BINARY,
     JSON,
-    TEXT,
     Body,
     Operation,
     Query,
@@ -18,7 +18,14 @@ from service.api.contract.operation import (
     list_query,
     text,
 )
-from service.api.contract.reference_data import File, Row, Scalar
+from service.api.contract.reference_data import (
+    DELIMITER,
+    ENCODING,
+    FILES,
+    File,
+    Row,
+    Scalar,
+)
 from service.api.multipart import MULTIPART_TYPE
 from service.api.routes import Handler
 from service.api.upload_requests import NDJSON_TYPE
@@ -69,14 +76,12 @@ class DocumentsForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    file: File = Field(description="CSV or NDJSON in UTF-8, by the file's name and type.")
-    id_column: str = Field(default="", description="The column whose values are the ids.")
-    filename_column: str = Field(default="", description="The column with file names.")
+    file: File = Field(description=FILES)
+    id_column: str = optional("The column whose values are the ids.")
+    filename_column: str = optional("The column with file names.")
     collection: ClientId = DEFAULT_COLLECTION
-    delimiter: str = Field(
-        default="", description="Of CSV: one character or `tab`; otherwise it is found out."
-    )
-    encoding: str = Field(default="utf-8", description="UTF-8.")
+    delimiter: str = optional(DELIMITER)
+    encoding: str = optional(ENCODING)
 
 
 class DocumentId(BaseModel):
@@ -142,7 +147,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
         summary="Store documents",
         description="Documents with a collection and id that are there already are replaced. "
         "NDJSON has one document a line and may be of any length.",
-        body=Body({JSON: NewDocuments, NDJSON_TYPE: TEXT, MULTIPART_TYPE: DocumentsForm}),
+        body=Body({JSON: NewDocuments, NDJSON_TYPE: BINARY, MULTIPART_TYPE: DocumentsForm}),
         replies={201: json_reply("They are stored.", StoredDocuments)},
     ),
     documents.list_all: Operation(

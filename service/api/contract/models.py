@@ -24,6 +24,15 @@ def sometimes(description: str) -> Any:
     return Field(default=None, description=description)
 
 
+def optional(description: str, **bounds: Any) -> Any:
+    """Describe a member of a request that may be left out, and stands for nothing then."""
+    return Field(default=None, description=description, json_schema_extra=_drop_default, **bounds)
+
+
+def _drop_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
 class Pagination(BaseModel):
     """Where a page stands in its list."""
 

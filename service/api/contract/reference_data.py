@@ -8,7 +8,15 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.api import reference_changes, reference_data
-from service.api.contract.models import ClientId, ColumnName, Count, Deleted, Page, example
+from service.api.contract.models import (
+    ClientId,
+    ColumnName,
+    Count,
+    Deleted,
+    Page,
+    example,
+    optional,
+)
 from service.api.contract.operation import (
     BINARY,
     JSON,
@@ -21,6 +29,7 @@ from service.api.contract.operation import (
     list_query,
     whole_number,
 )
+from service.api.mapping_body import NOT_BLANK
 from service.api.multipart import MULTIPART_TYPE
 from service.api.routes import Handler
 from service.domain.reference import ColumnType, ReferenceDataStatus, SourceType
@@ -60,7 +69,7 @@ class NewReferenceData(BaseModel):
         },
     )
 
-    name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=NOT_BLANK)]
     data: Rows = Field(
         min_length=1, description="The rows; their columns are the keys of all of them."
     )
@@ -77,10 +86,10 @@ class ReferenceDataForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     file: File = Field(description=FILES)
-    name: str = Field(default="", description="Otherwise the file's name.", max_length=200)
-    id_column: str = Field(default="", description="The column whose values are the rows' ids.")
-    delimiter: str = Field(default="", description=DELIMITER)
-    encoding: str = Field(default="", description=ENCODING)
+    name: str = optional("Otherwise the file's name.", min_length=1, max_length=200)
+    id_column: str = optional("The column whose values are the rows' ids.")
+    delimiter: str = optional(DELIMITER)
+    encoding: str = optional(ENCODING)
 
 
 class NewRows(BaseModel):
@@ -109,9 +118,9 @@ class RowsForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     file: File = Field(description=FILES)
-    id_column: str = Field(default="", description="The same as before unless given.")
-    delimiter: str = Field(default="", description=DELIMITER)
-    encoding: str = Field(default="", description=ENCODING)
+    id_column: str = optional("The same as before unless given.")
+    delimiter: str = optional(DELIMITER)
+    encoding: str = optional(ENCODING)
 
 
 class ReferenceDataColumn(BaseModel):

@@ -52,7 +52,11 @@ class Schemas:
                 raise ValueError(f"{model} shares its name with another model: rename one.")
         definitions: dict[str, Json] = written["$defs"]
         for name in self._partial:
-            definitions[_change_of(name)] = _without_requirements(definitions[name])
+            definitions[_change_of(name)] = {
+                **_without_requirements(definitions[name]),
+                "title": _change_of(name),
+                "description": "What is to change; the rest stays.",
+            }
         return dict(sorted(definitions.items()))
 
     def _refer(self, model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Json]:
@@ -82,7 +86,7 @@ def _change_of(name: str) -> str:
     return f"{name}Change"
 
 
-def _without_requirements(schema: Json) -> Json:
+def _without_requirements(schema: Json) -> dict[str, Json]:
     """Take away what is only true of a whole: required members, and what they are when absent."""
     if not isinstance(schema, dict) or not isinstance(schema["properties"], dict):
         raise TypeError("Only an object can be sent in part.")
