@@ -30,6 +30,7 @@ from service.settings import DAY_SECONDS, Settings
 from service.store import delivery_lanes, embedded, first_key, leases, schema, secret_key
 from service.store.database import Database
 from service.ui import pages
+from service.ui.docs.route import DocsPage
 
 
 def create_app(settings: Settings, *, with_engine: bool = True) -> Starlette:
@@ -54,11 +55,12 @@ def create_app(settings: Settings, *, with_engine: bool = True) -> Starlette:
                 del app.state.services
 
     description = Description(routes.ENDPOINTS)
+    described = [*description.routes(), *DocsPage(description.document).routes()]
     app = routes.application(
         lifespan,
         pages=[
             *health_routes(),
-            *description.routes(),
+            *described,
             *_sign_in(settings).routes(),
             *pages.routes(),
         ],

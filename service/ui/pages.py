@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-_HEADERS = {
+# Of every page: nothing runs, nothing comes from elsewhere.
+HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
@@ -20,6 +21,7 @@ _FRONT_PAGE = "index.html"
 LOGIN_PAGE, SIGNED_IN_PAGE = "login.html", "signed_in.html"
 _STATIC = (
     ("/static/style.css", "style.css", "text/css"),
+    ("/static/docs.css", "docs.css", "text/css"),
     ("/static/icon.svg", "icon.svg", "image/svg+xml"),
 )
 
@@ -40,7 +42,7 @@ def _front_page() -> Route:
 
     async def answer(request: Request) -> Response:
         text = stored.replace(_ORIGIN, escape(_origin(request)))
-        return Response(text, headers=_HEADERS, media_type="text/html")
+        return Response(text, headers=HEADERS, media_type="text/html")
 
     return Route("/", answer, name=_FRONT_PAGE, include_in_schema=False)
 
@@ -55,7 +57,7 @@ def _static(path: str, name: str, media_type: str) -> Route:
     content = _read(name)
 
     async def answer(_: Request) -> Response:
-        return Response(content, headers=_HEADERS, media_type=media_type)
+        return Response(content, headers=HEADERS, media_type=media_type)
 
     return Route(path, answer, name=name, include_in_schema=False)
 

@@ -36,6 +36,8 @@ _COMMON_ERRORS = (
     "internal_error",
     "unavailable",
 )
+# In the order in which a newcomer needs them; others follow.
+_TAGS = ("Reference data", "Documents", "Matching configs", "Runs", "Results", "Events")
 _BODY_ERRORS = ("payload_too_large", "unsupported_media_type")
 _KEY_HEADER = "Idempotency-Key"
 _REPLAYED = "Idempotent-Replayed"
@@ -86,7 +88,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Json]:
             },
             "parameters": {name: _header(name) for name in REQUEST_HEADERS},
             "headers": {name: _described(each) for name, each in REPLY_HEADERS.items()},
-            "examples": {code: {"value": problems.example(code)} for code in FAILURES},
+            "examples": {code: problems.example(code) for code in FAILURES},
             "schemas": schemas.definitions(),
         },
     }
@@ -134,9 +136,11 @@ def _identified(endpoints: Iterable[Endpoint]) -> Iterable[tuple[Endpoint, str]]
 
 
 def _tags(endpoints: Iterable[Endpoint]) -> list[Json]:
-    named = [OPERATIONS[endpoint.handler].tag for endpoint in endpoints]
-    named += [operation.tag for operation in OPEN_OPERATIONS.values()]
-    return [{"name": name} for name in dict.fromkeys(named)]
+    named = {OPERATIONS[endpoint.handler].tag for endpoint in endpoints}
+    named |= {operation.tag for operation in OPEN_OPERATIONS.values()}
+    last = len(_TAGS)
+    ordered = sorted(named, key=lambda tag: (_TAGS.index(tag) if tag in _TAGS else last, tag))
+    return [{"name": name} for name in ordered]
 
 
 def _operation(

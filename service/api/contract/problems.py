@@ -90,7 +90,11 @@ EXPLANATIONS: Mapping[str, Explanation] = {
 
 
 def example(code: str) -> dict[str, Any]:
-    """Make a problem as it may come."""
+    """Make a problem as it may come, with what its code means."""
+    return {"description": EXPLANATIONS[code].meaning, "value": _problem(code)}
+
+
+def _problem(code: str) -> dict[str, Any]:
     failure = FAILURES[code]
     return {
         "type": f"/docs#{code}",

@@ -81,6 +81,12 @@ class _Generator(GenerateJsonSchema):
             return self.generate_inner(schema["schema"])
         return super().default_schema(schema)
 
+    def sort(  # type: ignore[explicit-override] # from 3.12
+        self, value: dict[str, Any], parent_key: str | None = None
+    ) -> dict[str, Any]:
+        """Members and examples stand in the order in which they were written."""
+        return value
+
 
 def _change_of(name: str) -> str:
     return f"{name}Change"
