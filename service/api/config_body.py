@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, TypeAlias
 from uuid import UUID
 
-from pydantic import Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
 from service.api import mapping_body
 from service.api.mapping_body import AnyMappingBody, Name, Share
@@ -55,6 +55,21 @@ AnyTargetValue: TypeAlias = Annotated[
 ]
 
 _SET_BY_THE_SERVICE = ("id", "created_at", "updated_at", "version", "links")
+_EXAMPLE: dict[str, JsonValue] = {
+    "name": "Vendor invoices",
+    "reference_data_id": "01934f2e-8a4c-7c1e-9b3d-2f6a5c8e1d70",
+    "field_mappings": [
+        {"source": "vendor_name", "target": "name", "strategy": "fuzzy", "weight": 0.6},
+        {
+            "source": "amount",
+            "target": "total",
+            "strategy": "numeric_range",
+            "weight": 0.4,
+            "tolerance_percent": 2,
+        },
+    ],
+    "threshold": 0.85,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,8 @@ class AiBody(WireModel):
 
 class ConfigBody(WireModel):
     """The body of a new config, and of a changed one together with what it had before."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     name: Name
     reference_data_id: UUID = Field(strict=False)

@@ -96,7 +96,7 @@ def example(code: str) -> dict[str, Any]:
 
 def _problem(code: str) -> dict[str, Any]:
     failure = FAILURES[code]
-    return {
+    problem = {
         "type": f"/docs#{code}",
         "title": failure.title,
         "status": failure.status,
@@ -106,3 +106,7 @@ def _problem(code: str) -> dict[str, Any]:
         "retryable": code in {"rate_limited", "unavailable"},
         "request_id": "01934f32-0c11-7e02-9f3a-6b1d8c5a7e55",
     }
+    if code == "validation_error":
+        place = {"pointer": "/field_mappings/0/weigth", "code": "unknown_key"}
+        problem["errors"] = [{**place, "message": problem["detail"]}]
+    return problem
