@@ -42,6 +42,7 @@ FAILURES: dict[str, Failure] = {
     "cross_site_request": Failure(403, "Not sent by a page of this service"),
     "not_found": Failure(404, "Not found"),
     "method_not_allowed": Failure(405, "Method not allowed"),
+    "request_timeout": Failure(408, "The request came too slowly"),
     "conflict": Failure(409, "The present state does not allow this"),
     "ai_not_configured": Failure(409, "The AI pass is not configured"),
     "precondition_failed": Failure(412, "Changed in the meantime"),
@@ -60,6 +61,7 @@ CODES_BY_STATUS: dict[int, str] = {
     403: "insufficient_scope",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     413: "payload_too_large",
     415: "unsupported_media_type",
     503: "unavailable",
@@ -142,7 +144,10 @@ def _reply_to_http_exception(request: Request, error: HTTPException) -> Response
         405: f"{request.url.path} does not take {request.method}.",
     }
     reply = problem_reply(
-        request, code, details.get(error.status_code, error.detail), code == "unavailable"
+        request,
+        code,
+        details.get(error.status_code, error.detail),
+        code in {"request_timeout", "unavailable"},
     )
     reply.headers.update(error.headers or {})
     return reply

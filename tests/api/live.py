@@ -192,11 +192,13 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
+async def served(
+    app: ASGIApp, protocol: type[connections.Protocol] = connections.Protocol
+) -> AsyncIterator[str]:
     """Serve the application on a free port; yields its URL."""
     config = uvicorn.Config(
         app,
-        http=connections.Protocol,
+        http=protocol,
         lifespan="off",
         log_config=None,
         access_log=False,

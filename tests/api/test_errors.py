@@ -19,8 +19,8 @@ from service.domain import errors as domain_errors
 from service.domain.errors import InvalidInputError, MatchstreamError, Problem
 from tests.api.conftest import Api
 
-# Raised by the routing alone.
-OF_THE_ROUTING = {"method_not_allowed"}
+# Raised by the routing, or below it, alone.
+OF_THE_ROUTING = {"method_not_allowed", "request_timeout"}
 NEVER_FOR_CLIENTS = {"lease_lost", "matching_failed", "startup_failed"}
 
 FAILURES: list[tuple[Exception, int, str]] = [
@@ -30,6 +30,7 @@ FAILURES: list[tuple[Exception, int, str]] = [
     (domain_errors.CrossSiteRequestError("Not ours."), 403, "cross_site_request"),
     (domain_errors.NotFoundError("Nothing."), 404, "not_found"),
     (HTTPException(405), 405, "method_not_allowed"),
+    (HTTPException(408), 408, "request_timeout"),
     (domain_errors.ConflictError("Busy."), 409, "conflict"),
     (domain_errors.AiNotConfiguredError("No key."), 409, "ai_not_configured"),
     (domain_errors.PreconditionFailedError("Stale."), 412, "precondition_failed"),
@@ -69,7 +70,7 @@ async def test_each_error_leaves_as_its_problem(error: Exception, status: int, c
     assert body["type"] == f"/docs#{code}"
     assert body["instance"] == "/fail"
     assert body["request_id"] == reply.headers["x-request-id"] == "abc"
-    assert body["retryable"] is (status in {429, 503})
+    assert body["retryable"] is (status in {408, 429, 503})
     assert body["title"]
 
 

@@ -44,6 +44,11 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "The path is there, but not with this method. `Allow` names those it takes.",
         "/v1/matching/runs does not take PATCH.",
     ),
+    "request_timeout": Explanation(
+        "The request's head took longer than 15 seconds, or its body stood still. The connection "
+        "is closed; send the request again on another one.",
+        "The request came too slowly.",
+    ),
     "conflict": Explanation(
         "The request is well formed, but the thing is in a state that does not allow it. Read it "
         "again, and decide anew.",
@@ -103,7 +108,7 @@ def _problem(code: str) -> dict[str, Any]:
         "detail": EXPLANATIONS[code].detail,
         "instance": "/v1/matching/runs/01934f31-3f0d-7b8e-a7c4-9d2b6e0f4c22",
         "code": code,
-        "retryable": code in {"rate_limited", "unavailable"},
+        "retryable": code in {"rate_limited", "request_timeout", "unavailable"},
         "request_id": "01934f32-0c11-7e02-9f3a-6b1d8c5a7e55",
     }
     if code == "validation_error":
