@@ -13,7 +13,6 @@ from service.domain.errors import ConflictError
 from service.domain.identifiers import DeliveryId
 from service.domain.webhooks import Delivery, DeliveryStatus, Webhook
 from service.engine.signals import DELIVERIES
-from service.engine.webhooks import system_clock
 from service.store import deliveries, webhooks
 from service.store.database import Connection
 
@@ -73,7 +72,7 @@ async def redeliver(request: Request, caller: Caller) -> Response:
         webhook = await _webhook(connection, request, caller)
         _found(await deliveries.fetch(connection, webhook.id, delivery_id), delivery_id)
         _check_enabled(webhook)
-        delivery = await deliveries.redeliver(connection, webhook.id, delivery_id, system_clock())
+        delivery = await deliveries.redeliver(connection, webhook.id, delivery_id)
     if delivery is None:
         raise ConflictError("The event of this delivery was deleted: it cannot be sent again.")
     return _queued(request, delivery)

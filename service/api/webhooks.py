@@ -98,7 +98,7 @@ async def change(request: Request, caller: Caller) -> Response:
     if webhook.enabled and not (stored.enabled and stored.url == webhook.url):
         # What waited for the old endpoint goes to the new one at once.
         async with service.database.connection() as connection:
-            await delivery_lanes.make_due(connection, webhook_id, None, system_clock())
+            await delivery_lanes.make_due(connection, webhook_id, None)
         service.signals.notify(DELIVERIES)
     written = webhook_body.write(webhook)
     return replies.reply(written, headers={"ETag": _tag(written)})

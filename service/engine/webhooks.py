@@ -117,8 +117,7 @@ class DeliveryEngine:
                 pass
             if room.healthy <= 0 and room.suspect <= 0:
                 return []
-            async with database.connection() as connection:
-                return await delivery_lanes.claim(connection, self.id, room, now, self._tools.box)
+            return await delivery_lanes.claim(database, self.id, room, now, self._tools.box)
         except UnavailableError as error:
             log.warning("database_away", action="claim_deliveries", reason=str(error))
             return []

@@ -1,7 +1,6 @@
 """Which deliveries has a webhook had, how did each attempt go, and how are more asked for?"""
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 from service.domain.identifiers import DeliveryId, EventId, RunId, WebhookId, new_id
@@ -13,6 +12,7 @@ from service.store.database import Connection, Record, fetch_one
 ATTEMPTS_SHOWN = 20
 
 _ABOVE_ALL_IDS = UUID(int=2**128 - 1)
+_BELOW_ALL_IDS = UUID(int=0)
 
 _FETCH = "SELECT * FROM deliveries WHERE id = $1 AND webhook_id = $2"
 
@@ -27,17 +27,19 @@ async def fetch(
     return (await _with_attempts(connection, [record]))[0]
 
 
+# Compared by both columns, which only the index of both can answer: one that is asked for webhook
+# and id apart may be answered by walking all ids.
 _LIST_PAGE = """
 SELECT * FROM deliveries
-WHERE webhook_id = $1 AND id < $2
-ORDER BY id DESC
-LIMIT $3
+WHERE (webhook_id, id) < ($1, $2) AND (webhook_id, id) >= ($1, $3)
+ORDER BY webhook_id DESC, id DESC
+LIMIT $4
 """
 _LIST_PAGE_OF_STATUS = """
 SELECT * FROM deliveries
-WHERE webhook_id = $1 AND id < $2 AND status = $4
-ORDER BY id DESC
-LIMIT $3
+WHERE (webhook_id, id) < ($1, $2) AND (webhook_id, id) >= ($1, $3) AND status = $5
+ORDER BY webhook_id DESC, id DESC
+LIMIT $4
 """
 
 
@@ -49,7 +51,7 @@ async def list_page(
     limit: int,
 ) -> Sequence[Delivery]:
     """Return up to `limit` deliveries, the newest first, from the one that follows `after` on."""
-    place = (webhook_id, after or _ABOVE_ALL_IDS, limit)
+    place = (webhook_id, after or _ABOVE_ALL_IDS, _BELOW_ALL_IDS, limit)
     if status is None:
         records = await connection.fetch(_LIST_PAGE, *place)
     else:
@@ -99,7 +101,7 @@ _LANE = "SELECT lane FROM deliveries WHERE id = $1 AND webhook_id = $2 AND statu
 
 
 async def redeliver(
-    connection: Connection, webhook_id: WebhookId, delivery_id: DeliveryId, now: datetime
+    connection: Connection, webhook_id: WebhookId, delivery_id: DeliveryId
 ) -> Delivery | None:
     """Send a finished delivery once more, behind what waits; one that waits goes on at once.
 
@@ -113,7 +115,7 @@ async def redeliver(
             return (await _with_attempts(connection, [record]))[0]
         lane = await connection.fetchval(_LANE, delivery_id, webhook_id)
         if lane is not None:
-            await delivery_lanes.make_due(connection, webhook_id, lane, now)
+            await delivery_lanes.make_due(connection, webhook_id, lane)
             return await fetch(connection, webhook_id, delivery_id)
     return None
 

@@ -105,7 +105,7 @@ class Room:
 
 
 # One turn for every webhook before the second of any; in a webhook, what is due longest.
-_CLAIM = """
+_DUE = """
 WITH due AS (
     SELECT lanes.webhook_id, lanes.lane, lanes.due_at,
            webhooks.failing_since IS NOT NULL AS is_suspect,
@@ -117,29 +117,34 @@ WITH due AS (
     ) AS under_way
     CROSS JOIN LATERAL (
         SELECT * FROM delivery_lanes
-        WHERE delivery_lanes.webhook_id = webhooks.id AND due_at <= $2::timestamptz
+        WHERE delivery_lanes.webhook_id = webhooks.id AND due_at <= $1::timestamptz
           AND (lease_until IS NULL OR lease_until <= now())
         ORDER BY due_at
         LIMIT greatest(0, least(
-            CASE WHEN failing_since IS NULL THEN $5::int ELSE $6::int END - under_way.number,
-            CASE WHEN failing_since IS NULL THEN $3::int ELSE $4::int END
+            CASE WHEN failing_since IS NULL THEN $4::int ELSE $5::int END - under_way.number,
+            CASE WHEN failing_since IS NULL THEN $2::int ELSE $3::int END
         ))
         FOR UPDATE SKIP LOCKED
     ) AS lanes
-    WHERE webhooks.enabled AND EXISTS (SELECT FROM secret_key WHERE fingerprint = $7)
+    WHERE webhooks.enabled AND EXISTS (SELECT FROM secret_key WHERE fingerprint = $6)
 ), ranked AS (
     SELECT *, row_number() OVER (PARTITION BY is_suspect ORDER BY turn, due_at) AS rank FROM due
-), claimed AS (
-    UPDATE delivery_lanes
-    SET worker_id = $1, lease_until = now() + make_interval(secs => $8), claims = claims + 1
-    FROM ranked
-    WHERE delivery_lanes.webhook_id = ranked.webhook_id AND delivery_lanes.lane = ranked.lane
-      AND ranked.rank <= CASE WHEN ranked.is_suspect THEN $4 ELSE $3 END
-    RETURNING delivery_lanes.*, ranked.is_suspect
 )
-SELECT claimed.webhook_id, claimed.lane, claimed.claims, claimed.is_suspect,
-       webhooks.url, webhooks.secret,
-       CASE WHEN webhooks.previous_secret_until > $2 THEN webhooks.previous_secret END
+SELECT webhook_id, lane FROM ranked
+WHERE rank <= CASE WHEN is_suspect THEN $3 ELSE $2 END
+"""
+# A statement of its own: joined to the one above, it would read all lanes.
+_TAKE = """
+WITH claimed AS (
+    UPDATE delivery_lanes
+    SET worker_id = $1, lease_until = now() + make_interval(secs => $5), claims = claims + 1
+    FROM unnest($2::uuid[], $3::uuid[]) AS due (webhook_id, lane)
+    WHERE delivery_lanes.webhook_id = due.webhook_id AND delivery_lanes.lane = due.lane
+    RETURNING delivery_lanes.*
+)
+SELECT claimed.webhook_id, claimed.lane, claimed.claims, webhooks.url, webhooks.secret,
+       webhooks.failing_since IS NOT NULL AS is_suspect,
+       CASE WHEN webhooks.previous_secret_until > $4 THEN webhooks.previous_secret END
            AS previous_secret,
        head.id, head.event_id, head.workspace_seq, head.type, head.tries, head.created_at,
        events.data, events.created_at AS event_created_at
@@ -158,20 +163,17 @@ LEFT JOIN events ON events.workspace_id = head.workspace_id
 
 
 async def claim(
-    connection: Connection, worker_id: WorkerId, room: Room, now: datetime, box: SecretBox
+    database: Database, worker_id: WorkerId, room: Room, now: datetime, box: SecretBox
 ) -> list[Claim]:
     """Take lanes that are due, with their first deliveries; none while the key is another."""
-    records = await connection.fetch(
-        _CLAIM,
-        worker_id,
-        now,
-        room.healthy,
-        room.suspect,
-        room.per_webhook,
-        room.per_suspect,
-        box.fingerprint,
-        LEASE_SECONDS,
-    )
+    wanted = (room.healthy, room.suspect, room.per_webhook, room.per_suspect)
+    async with database.transaction() as connection:
+        due = await connection.fetch(_DUE, now, *wanted, box.fingerprint)
+        if not due:
+            return []
+        webhook_ids = [record["webhook_id"] for record in due]
+        lanes = [record["lane"] for record in due]
+        records = await connection.fetch(_TAKE, worker_id, webhook_ids, lanes, now, LEASE_SECONDS)
     return [_claim(record, box) for record in records]
 
 
@@ -244,24 +246,23 @@ async def release(database: Database, worker_id: WorkerId, lanes: Sequence[Lane]
         await connection.execute(_RELEASE, *columns(kept))
 
 
+# By whatever clock.
 _MAKE_DUE = """
 WITH waiting AS (
     SELECT webhook_id, lane FROM delivery_lanes
-    WHERE webhook_id = $1 AND ($2::uuid IS NULL OR lane = $2) AND due_at > $3
+    WHERE webhook_id = $1 AND ($2::uuid IS NULL OR lane = $2)
     ORDER BY webhook_id, lane
     FOR UPDATE SKIP LOCKED
 )
-UPDATE delivery_lanes SET due_at = $3
+UPDATE delivery_lanes SET due_at = '-infinity'
 FROM waiting
 WHERE delivery_lanes.webhook_id = waiting.webhook_id AND delivery_lanes.lane = waiting.lane
 """
 
 
-async def make_due(
-    connection: Connection, webhook_id: WebhookId, lane: UUID | None, now: datetime
-) -> None:
+async def make_due(connection: Connection, webhook_id: WebhookId, lane: UUID | None) -> None:
     """Let a lane of the webhook, or all of them (None), go on at once instead of waiting."""
-    await connection.execute(_MAKE_DUE, webhook_id, lane, now)
+    await connection.execute(_MAKE_DUE, webhook_id, lane)
 
 
 _END_ALL = """

@@ -15,6 +15,7 @@ from service.store.database import Database
 LINGER = timedelta(hours=1)
 
 _ABOVE_ALL_IDS = UUID(int=2**128 - 1)
+_BELOW_ALL_IDS = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +49,19 @@ async def sweep(database: Database, now: datetime, kept: Retention | None = None
 _DELETE = """
 DELETE FROM deliveries WHERE id IN (
     SELECT id FROM deliveries
-    WHERE webhook_id = $1 AND id < $2 AND (status <> 'pending' OR $3::boolean)
-    ORDER BY id
+    WHERE (webhook_id, id) >= ($1, $5) AND (webhook_id, id) < ($1, $2)
+      AND (status <> 'pending' OR $3::boolean)
+    ORDER BY webhook_id, id
     LIMIT $4
     FOR UPDATE SKIP LOCKED
 )
 RETURNING true
 """
 _OLDEST_KEPT = """
-SELECT id FROM deliveries WHERE webhook_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1
+SELECT id FROM deliveries
+WHERE (webhook_id, id) < ($1, $3) AND (webhook_id, id) >= ($1, $4)
+ORDER BY webhook_id DESC, id DESC
+OFFSET $2 LIMIT 1
 """
 _DELETE_LANES = "DELETE FROM delivery_lanes WHERE webhook_id = $1"
 _DELETE_WEBHOOK = """
@@ -79,7 +84,7 @@ class _Cleaning:
         while True:
             async with self.database.connection() as connection:
                 gone = await connection.fetch(
-                    _DELETE, self.webhook_id, before, with_pending, self.at_once
+                    _DELETE, self.webhook_id, before, with_pending, self.at_once, _BELOW_ALL_IDS
                 )
             if len(gone) < self.at_once:
                 return
@@ -87,7 +92,9 @@ class _Cleaning:
     async def keep_newest(self, number: int) -> None:
         """Delete finished deliveries that are not among the newest."""
         async with self.database.connection() as connection:
-            oldest = await connection.fetchval(_OLDEST_KEPT, self.webhook_id, number - 1)
+            oldest = await connection.fetchval(
+                _OLDEST_KEPT, self.webhook_id, number - 1, _ABOVE_ALL_IDS, _BELOW_ALL_IDS
+            )
         if oldest is not None:
             await self.delete(oldest, with_pending=False)
 

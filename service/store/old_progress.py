@@ -1,6 +1,7 @@
 """Which progress events are too old to keep, and how do they go, a batch at a time?
 
-Only those of runs that ended long ago go; what began, ended or reviewed something stays. The hole
+Only those of runs that ended long ago go, and only when no webhook still waits for something of the
+run; what began, ended or reviewed something stays. The hole
 in the numbers is all that is left: a stream that is to go on before it begins with a snapshot.
 """
 
@@ -13,6 +14,8 @@ SELECT id FROM runs
 WHERE completed_at < now() - make_interval(secs => $1)
   AND (progress_removed_at IS NULL OR progress_removed_at < completed_at)
   AND status IN ('completed', 'failed', 'cancelled')
+  AND (SELECT true FROM deliveries WHERE lane = runs.id AND deliveries.status = 'pending' LIMIT 1)
+      IS NULL
 ORDER BY completed_at
 LIMIT 1
 FOR UPDATE SKIP LOCKED

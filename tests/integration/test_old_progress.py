@@ -128,3 +128,20 @@ async def test_when_all_is_done_nothing_is_read_again(world: World) -> None:
     await cleaning.clean(world.database, KEPT)
     async with world.database.transaction() as connection:
         assert not await old_progress.remove(connection, KEPT)
+
+
+async def test_what_a_webhook_still_waits_for_stays(world: World) -> None:
+    old = await ended(world, told=2, days_ago=8)
+    async with world.database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO deliveries (webhook_id, workspace_id, event_id, type, lane) "
+            "VALUES (gen_random_uuid(), $1, gen_random_uuid(), 'run.progress', $2)",
+            world.workspace_id,
+            old.run.id,
+        )
+    await cleaning.clean(world.database, KEPT)
+    assert len(await kept(world, old)) == old.last
+    async with world.database.connection() as connection:
+        await connection.execute("UPDATE deliveries SET status = 'delivered'")
+    await cleaning.clean(world.database, KEPT)
+    assert len(await kept(world, old)) == 3

@@ -20,6 +20,7 @@ WORKSPACES = 20
 RUNS = 10_000
 ALIVE = 20
 EVENTS = 5_000
+DELIVERIES = 5_000
 
 _FILL = [
     f"""
@@ -52,6 +53,12 @@ _FILL = [
     FROM generate_series(1, {EVENTS}) AS n,
          (SELECT id, row_number() OVER (ORDER BY id) AS place FROM runs
           WHERE workspace_id = $1 ORDER BY id LIMIT 3) AS runs
+    """,
+    f"""
+    INSERT INTO deliveries (webhook_id, workspace_id, event_id, type, lane, status, is_enlisted)
+    SELECT gen_random_uuid(), $1, gen_random_uuid(), 'run.progress', gen_random_uuid(),
+           CASE WHEN n % 2 = 0 THEN 'pending' ELSE 'delivered' END, true
+    FROM generate_series(1, {DELIVERIES}) AS n
     """,
 ]
 

@@ -210,8 +210,8 @@ async def test_an_engine_with_another_key_takes_nothing(database: Database, hook
     async with database.connection() as connection:
         stranger = SecretBox.with_new_key()
         assert await secret_key.is_bound_elsewhere(connection, stranger)
-        assert await delivery_lanes.claim(connection, desk.engine.id, room, now, stranger) == []
-        (taken,) = await delivery_lanes.claim(connection, desk.engine.id, room, now, desk.box)
+    assert await delivery_lanes.claim(database, desk.engine.id, room, now, stranger) == []
+    (taken,) = await delivery_lanes.claim(database, desk.engine.id, room, now, desk.box)
     assert taken.parcel is not None
 
 
