@@ -149,7 +149,8 @@ class Worker:
                 asyncio.timeout(LET_GO_SECONDS),
                 self._tools.database.connection() as connection,
             ):
-                await end(connection, work.lease)
+                if await end(connection, work.lease):
+                    self._tools.signals.notify(QUEUE)
 
     async def _keep_leases(self) -> None:
         with self._tools.signals.subscribe(LEASES) as wake:

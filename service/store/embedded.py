@@ -40,7 +40,7 @@ LOG = structlog.get_logger()
 
 INITDB_SECONDS = 120.0
 READY_SECONDS = 60.0
-RESTART_SECONDS = (0.1, 1.0, 5.0, 30.0)
+RESTART_SECONDS = (0.1, 1.0, 5.0, 10.0)
 LOG_MAX_BYTES = 1_000_000
 # The kernel's limit for a socket's path is 108 bytes with the final NUL.
 SOCKET_NAME = ".s.PGSQL.5432"

@@ -135,14 +135,24 @@ WHERE id = $1 AND worker_id = $2 AND attempt = $3
 """
 
 
-async def release(connection: Connection, lease: Lease) -> None:
-    """End a lease whose attempt failed, so that another worker may claim the run at once."""
-    await connection.execute(_RELEASE, lease.run_id, lease.worker_id, lease.attempt, 0)
+async def release(connection: Connection, lease: Lease) -> bool:
+    """End a lease whose attempt failed, so that another worker may claim the run at once.
+
+    Returns whether there is a run to claim: not one that has ended, or belongs to another.
+    """
+    return await _release(connection, lease, attempts_forgiven=0)
 
 
-async def give_back(connection: Connection, lease: Lease) -> None:
-    """End a lease for no fault of the run: the attempt does not count against it."""
-    await connection.execute(_RELEASE, lease.run_id, lease.worker_id, lease.attempt, 1)
+async def give_back(connection: Connection, lease: Lease) -> bool:
+    """End a lease as `release` does, for no fault of the run: the attempt does not count."""
+    return await _release(connection, lease, attempts_forgiven=1)
+
+
+async def _release(connection: Connection, lease: Lease, attempts_forgiven: int) -> bool:
+    status = await connection.execute(
+        _RELEASE, lease.run_id, lease.worker_id, lease.attempt, attempts_forgiven
+    )
+    return status == "UPDATE 1"
 
 
 _END_ALL = """

@@ -85,7 +85,7 @@ async def test_a_worker_takes_up_its_own_run_that_it_no_longer_works_on(
 
 @pytest.mark.parametrize(("end", "attempts"), [(leases.give_back, 1), (leases.release, 2)])
 async def test_a_run_let_go_can_be_claimed_at_once_and_counts_only_failed_attempts(
-    database: Database, end: Callable[[Connection, Lease], Awaitable[None]], attempts: int
+    database: Database, end: Callable[[Connection, Lease], Awaitable[bool]], attempts: int
 ) -> None:
     world = await make_world(database)
     await world.queue()
