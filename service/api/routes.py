@@ -3,7 +3,7 @@
 `application(lifespan)` is the whole HTTP side: the lifespan must set `app.state.services` (a
 `context.Services`) before it yields. Pages outside `/v1` come in through `pages`.
 
-    request ─► ReplyHeaders ─► RequestIds ─► CORS ─► UnexpectedErrors
+    request ─► CountedRequests ─► ReplyHeaders ─► RequestIds ─► CORS ─► UnexpectedErrors
             ─► Resource ─► key, scope, quota ─► handler
 """
 
@@ -31,6 +31,7 @@ from service.api import (
     documents,
     errors,
     idempotency,
+    metrics,
     reference_changes,
     reference_data,
     reply_headers,
@@ -148,9 +149,13 @@ def application(
     cors_origins: tuple[str, ...] = (),
 ) -> Starlette:
     """Build the application: the table's routes, `pages`, and what surrounds every request."""
+    figures = metrics.Metrics()
+    pages = (*figures.routes(), *pages)
+    paths = [page.path for page in pages if isinstance(page, Route)]
     app = Starlette(
         routes=[*api_routes(endpoints), *pages],
         middleware=[
+            Middleware(metrics.CountedRequests, figures, paths),
             Middleware(ReplyHeaders),
             Middleware(RequestIds),
             *cors.middleware(cors_origins),
@@ -161,6 +166,7 @@ def application(
     )
     # A path has one spelling: no redirects that a POST would lose its body on.
     app.router.redirect_slashes = False
+    app.state.metrics = figures
     return app
 
 
@@ -177,12 +183,14 @@ class Resource:
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         """Take the path's endpoints; HEAD is answered wherever GET is."""
+        self._path = endpoints[0].path
         self._by_method = {endpoint.method: endpoint for endpoint in endpoints}
         if "GET" in self._by_method:
             self._by_method["HEAD"] = self._by_method["GET"]
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Answer one request; raises what the exception handlers turn into problems."""
+        metrics.note_route(scope, self._path)
         request = Request(scope, receive, send)
         endpoint = self._by_method.get(request.method)
         if endpoint is None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import asyncpg
@@ -61,6 +62,14 @@ _SERVER_SETTINGS = {"application_name": "matchstream", "timezone": "UTC"}
 before_commit: ContextVar[Callable[[Connection], Awaitable[None]] | None] = ContextVar(
     "before_commit", default=None
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The connections of a pool: those that are lent, and those that wait."""
+
+    busy: int
+    idle: int
 
 
 class Database:
@@ -129,6 +138,12 @@ class Database:
             # What was done is done: a connection lost on its way back is the pool's to replace.
             with suppress(*_UNREACHABLE):
                 await self._pool.release(connection, timeout=GIVE_UP_SECONDS)
+
+    @property
+    def usage(self) -> Usage:
+        """How many connections there are."""
+        idle = self._pool.get_idle_size()
+        return Usage(busy=self._pool.get_size() - idle, idle=idle)
 
     @property
     def exhaustion(self) -> str | None:

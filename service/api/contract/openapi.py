@@ -23,6 +23,7 @@ from service.api.contract.shared import (
 )
 from service.api.contract.table import OPERATIONS
 from service.api.errors import FAILURES
+from service.api.hosts import PROBES
 from service.api.routes import Endpoint
 from service.domain.representation import Json
 
@@ -70,7 +71,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Json]:
         written["x-scope"] = endpoint.scope.value
         paths[template(endpoint.path)][endpoint.method.lower()] = written
     for path, operation in OPEN_OPERATIONS.items():
-        codes = () if operation.id.startswith("get_he") else ("validation_error",)
+        codes = () if path in PROBES else ("validation_error", "internal_error", "unavailable")
         paths[path]["get"] = {**_operation(operation, path, codes, schemas), "security": []}
     return {
         "openapi": "3.1.0",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from service.api.contract.models import Health, Readiness
-from service.api.contract.operation import JSON, Operation, Reply, json_reply
+from service.api.contract.operation import JSON, TEXT, Operation, Reply, json_reply
 
 TAG = "Service"
 
@@ -29,5 +29,13 @@ OPEN_OPERATIONS: Mapping[str, Operation] = {
         summary="This description",
         headers=("If-None-Match",),
         replies={200: Reply("OpenAPI 3.1.", {JSON: {"type": "object"}}, ("ETag",))},
+    ),
+    "/metrics": Operation(
+        id="get_metrics",
+        tag=TAG,
+        summary="Figures for Prometheus",
+        description="Of this process: requests by route and status, how fast replies begin, the "
+        "lag of the event loop, connections to the database; and the runs that are alive.",
+        replies={200: Reply("Prometheus's text format.", {"text/plain": TEXT})},
     ),
 }
