@@ -56,6 +56,7 @@ class ColumnPointers(Structure):
         ("is_relative", c_int64),
         ("is_flat", c_int64),
         ("is_clustered", c_int64),
+        ("bytes", c_int64),
     ]
 
 
@@ -98,6 +99,7 @@ class FieldPointers(Structure):
         ("partner_starts", c_void_p),
         ("partners", c_void_p),
         ("partner_scores", c_void_p),
+        ("values", c_int64),
     ]
 
 

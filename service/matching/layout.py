@@ -32,6 +32,7 @@ from service.matching.text_layout import (
     lay_out_texts,
     lay_out_tokens,
 )
+from service.matching.texts import Texts
 
 # A relative window around a number is one stretch of numbers up to half of it; what is wider, and
 # what has no bound that costs less than the score itself, is scored for each distinct value.
@@ -124,7 +125,8 @@ def _lay_out_values(kernel: CDLL, mapping: FieldMapping, column: ReferenceColumn
     alphabet = distinct_points(points)
     kind = kind_of(mapping, len(alphabet))
     if kind is SearchKind.TABLE:
-        return _plain(kind, np.arange(count, dtype=np.int32), count)
+        size = np.array([Texts.of(values.texts).offsets[-1]], dtype=np.int64)
+        return _plain(kind, np.arange(count, dtype=np.int32), count) | {"bytes": size}
     if kind is SearchKind.TOKENS:
         tokens = lay_out_tokens(kernel, texts, column.reading.token_weights)
         return _plain(kind, np.arange(count, dtype=np.int32), count) | tokens

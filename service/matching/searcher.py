@@ -95,6 +95,7 @@ class Searcher:
             members = self._fields[place].lay_out(mapping, batch.columns[place])
             kept.extend(members.values())
             fill(fields[place], members)
+            fields[place].values = len(batch.columns[place].values.numbers)
         excluded_starts, excluded = self._exclude(batch.document_count, exclusions)
         weights = np.ascontiguousarray(batch.weights)
         pointers = BatchPointers(documents=batch.document_count, fields=fields)
@@ -139,7 +140,7 @@ def _part(layout: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[
 
 def _point(layout: Mapping[str, NDArray[Any]], pointers: ColumnPointers) -> None:
     fill(pointers, {name: layout[name] for name in _ARRAYS if name in layout})
-    for name in ("kind", "distinct", "is_clustered", "vocabulary"):
+    for name in ("kind", "distinct", "is_clustered", "vocabulary", "bytes"):
         if name in layout:
             fill(pointers, {name: layout[name][0].item()})
     if "sample" in layout:

@@ -183,6 +183,8 @@ EXPORTED void free_workspace(struct workspace *workspace) {
         struct memo *memo = &workspace->memos[place];
         free(memo->entries);
         free(memo->table);
+        free(memo->tables);
+        free(memo->is_filled);
         free(memo->masks);
         free(memo->bounds);
         free(memo->gathered);

@@ -19,6 +19,8 @@
 /* The same of brute force, a pair of a document and a row. */
 #define COST_OF_CELL 8.0
 #define COST_OF_BLOCK_SYMBOL 0.25
+#define COST_OF_BLOCK_WORD 1.2
+#define COST_OF_BLOCK_BYTE 22.0
 #define COST_OF_BLOCK_TOKENS 200.0
 
 static const double LEVELS[] = {0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2, 0.0};

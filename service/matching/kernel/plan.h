@@ -111,20 +111,40 @@ static inline void visit_every_row(struct query *query) {
     visit_waiting(query);
 }
 
+static inline double symbols_of(const struct column *column) { return (double)column->offsets[column->distinct]; }
+
+static inline double words_of(const struct term *term) {
+    int64_t length = term->field->offsets[term->value + 1] - term->field->offsets[term->value];
+    return length > 64 ? (double)((length + 63) / 64) : 1.0;
+}
+
+/* What comparing by a mapping costs brute force: each distinct value, also those known here. */
+static inline double cost_of_block(const struct term *term) {
+    const struct column *column = term->column;
+    if (column->kind == TABLE) return COST_OF_BLOCK_BYTE * (double)column->bytes;
+    if (column->kind == TOKENS) return COST_OF_BLOCK_TOKENS * (double)column->distinct;
+    if (!is_compared_as_text(column)) return 0.0;
+    double words = words_of(term);
+    return (words > 1.0 ? COST_OF_BLOCK_WORD * words : COST_OF_BLOCK_SYMBOL) * symbols_of(column);
+}
+
+/* The same row by row, here. */
+static inline double cost_of_rows(const struct term *term, double rows) {
+    const struct column *column = term->column;
+    if (!term->is_dear) return 0.0;
+    if (column->kind == TOKENS) return COST_OF_MISS * rows;
+    double length = symbols_of(column) / (double)(column->distinct + 1);
+    return rows * (COST_OF_MISS + COST_OF_SYMBOL * length * words_of(term));
+}
+
 /* Nanoseconds to compare every row: here, row by row and mapping by mapping, and by brute force,
  * which compares the distinct texts of a block of documents at once. */
 static inline double cost_of_every_row(const struct query *query, bool by_brute_force) {
     double rows = (double)query->index->rows;
     double cost = by_brute_force ? COST_OF_CELL * (double)query->index->mappings * rows : COST_OF_NEXT_VISIT * rows;
-    for (int at = 0; at < query->dear_count; at++) {
-        const struct column *column = query->terms[query->dear[at]].column;
-        if (column->kind == TOKENS)
-            cost += by_brute_force ? COST_OF_BLOCK_TOKENS * (double)column->distinct : COST_OF_MISS * rows;
-        else if (by_brute_force)
-            cost += COST_OF_BLOCK_SYMBOL * (double)column->offsets[column->distinct];
-        else
-            cost += rows * (COST_OF_MISS + COST_OF_SYMBOL * (double)column->offsets[column->distinct]
-                                               / (double)(column->distinct + 1));
+    for (int64_t at = 0; at < query->count; at++) {
+        const struct term *term = &query->terms[at];
+        cost += by_brute_force ? cost_of_block(term) : cost_of_rows(term, rows);
     }
     return cost;
 }

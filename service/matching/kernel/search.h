@@ -10,6 +10,26 @@
 #define LEFT_TO_BRUTE_FORCE (-2)
 #define SEED_ROWS 16
 
+/* Take a table of the scores of all codes. */
+static void take_table(struct term *term, const double *table) {
+    term->table = table;
+    term->best = 0.0;
+    for (int64_t code = 0; code < term->column->distinct; code++)
+        if (table[code] > term->best) term->best = table[code];
+}
+
+static double *table_of(const struct term *term) {
+    const struct memo *memo = term->memo;
+    return memo->keeps_tables ? memo->tables + term->value * term->column->distinct : memo->table;
+}
+
+static void fill_table(struct term *term, uint32_t stamp) {
+    double *table = table_of(term);
+    for (int64_t code = 0; code < term->column->distinct; code++) table[code] = score(term, code, stamp);
+    if (term->memo->keeps_tables) term->memo->is_filled[term->value] = true;
+    take_table(term, table);
+}
+
 static int open_text(struct query *query, struct term *term) {
     const struct column *column = term->column;
     const struct field *field = term->field;
@@ -20,13 +40,7 @@ static int open_text(struct query *query, struct term *term) {
     if (set_masks(term) < 0) return -1;
     uint32_t stamp = query->workspace->stamp;
     if (column->distinct <= SMALL_DICTIONARY) {
-        double best = 0.0;
-        for (int64_t code = 0; code < column->distinct; code++) {
-            term->memo->table[code] = score(term, code, stamp);
-            if (term->memo->table[code] > best) best = term->memo->table[code];
-        }
-        term->table = term->memo->table;
-        term->best = best;
+        fill_table(term, stamp);
         return 0;
     }
     term->best = has_equal(term) || column->kind == FUZZY ? 1.0 : column->near;
@@ -49,11 +63,7 @@ static int open_tokens(struct query *query, struct term *term) {
     gather(term, stamp);
     term->best = 0.0;
     if (column->distinct <= SMALL_DICTIONARY) {
-        for (int64_t code = 0; code < column->distinct; code++) {
-            memo->table[code] = score(term, code, stamp);
-            if (memo->table[code] > term->best) term->best = memo->table[code];
-        }
-        term->table = memo->table;
+        fill_table(term, stamp);
         return 0;
     }
     for (int64_t at = 0; at < memo->gathered_count; at++) {
@@ -74,10 +84,9 @@ static int open_term(struct query *query, struct term *term) {
         struct range codes = window(column, term->number, 0.0);
         if (codes.start == codes.end) term->best = 0.0;
     } else if (column->kind == TABLE) {
-        term->table = term->field->table + term->value * column->distinct;
-        term->best = 0.0;
-        for (int64_t code = 0; code < column->distinct; code++)
-            if (term->table[code] > term->best) term->best = term->table[code];
+        take_table(term, term->field->table + term->value * column->distinct);
+    } else if (is_dear(column) && term->memo->keeps_tables && term->memo->is_filled[term->value]) {
+        take_table(term, table_of(term));
     } else if (column->kind == TOKENS) {
         if (open_tokens(query, term) < 0) return -1;
     } else if (is_compared_as_text(column)) {
@@ -209,6 +218,22 @@ static void take_stamp(struct workspace *workspace, const struct index *index) {
     workspace->stamp = 1;
 }
 
+/* Where values occur often, what a small dictionary scores is worked out once for each of them. */
+static int prepare_tables(const struct index *index, const struct batch *batch, struct workspace *workspace) {
+    for (int64_t place = 0; place < index->mappings; place++) {
+        const struct column *column = &index->columns[place];
+        struct memo *memo = &workspace->memos[place];
+        int64_t values = batch->fields[place].values, size = values * column->distinct;
+        bool is_small = is_dear(column) && column->distinct <= SMALL_DICTIONARY;
+        memo->keeps_tables = is_small && 2 * values <= batch->documents;
+        if (!memo->keeps_tables) continue;
+        if (grow((void **)&memo->tables, &memo->tables_size, size, sizeof *memo->tables)) return -1;
+        if (grow((void **)&memo->is_filled, &memo->is_filled_size, values, sizeof *memo->is_filled)) return -1;
+        if (values) memset(memo->is_filled, 0, values * sizeof *memo->is_filled);
+    }
+    return 0;
+}
+
 /* What each mapping scores for the rows that were kept: [MAX_CANDIDATES, mappings]. */
 static void explain(struct query *query, double *field_scores) {
     int64_t mappings = query->index->mappings;
@@ -229,6 +254,7 @@ static void explain(struct query *query, double *field_scores) {
 int64_t SEARCH(const struct index *index, const struct batch *batch, struct workspace *workspace,
                int64_t *positions, double *scores, double *field_scores) {
     static const struct query EMPTY;
+    if (prepare_tables(index, batch, workspace) < 0) return -1;
     struct query *query = malloc(sizeof *query);
     if (!query) return -1;
     *query = EMPTY;

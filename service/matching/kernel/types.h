@@ -60,6 +60,7 @@ struct column {
     int64_t is_relative;
     int64_t is_flat;
     int64_t is_clustered; /* rows stand in the order of this column's codes */
+    int64_t bytes; /* TABLE: of all distinct texts */
 };
 
 struct index {
@@ -89,6 +90,7 @@ struct field {
     const int64_t *partner_starts; /* [batch tokens + 1] */
     const int32_t *partners; /* vocabulary, rising */
     const double *partner_scores;
+    int64_t values; /* how many distinct ones the documents have */
 };
 
 struct batch {
@@ -122,6 +124,11 @@ struct pair {
 struct memo {
     struct entry *entries; /* [distinct] */
     double *table; /* [SMALL_DICTIONARY] */
+    bool keeps_tables; /* of values that many documents have */
+    double *tables; /* [values, distinct]: grows */
+    int64_t tables_size;
+    bool *is_filled; /* [values]: grows */
+    int64_t is_filled_size;
     struct entry *bounds; /* TOKENS: [distinct] */
     int32_t *gathered; /* codes with a bound */
     int64_t gathered_count;

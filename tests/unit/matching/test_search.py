@@ -224,6 +224,29 @@ def test_more_characters_than_the_kernel_numbers(mapping: FieldMapping) -> None:
     assert_same(index, rules, [{"name": texts[3][:90]}, {"name": texts[500]}, {"name": "x"}])
 
 
+@pytest.mark.parametrize("scorer", Scorer)
+def test_few_values_that_many_documents_share(scorer: Scorer) -> None:
+    drawn = Drawn(13)
+    texts = [" ".join(drawn.name() for _ in range(count)) for count in (1, 2, 40, 41, 90)]
+    values = [drawn.noisy(text) for text in texts]
+    rows: list[dict[str, str | None]] = [
+        {"name": drawn.draw.choice([*texts, None]), "identifier": f"A-{row % 90:06}"}
+        for row in range(400)
+    ]
+    documents: list[Mapping[str, FieldValue]] = [
+        {"name": drawn.draw.choice(values), "identifier": f"A-{place % 3:05}x"}
+        for place in range(40)
+    ]
+    mappings = (
+        FuzzyMapping(source="name", target="name", weight=0.6, scorer=scorer),
+        ExactMapping(source="identifier", target="identifier", weight=0.4, near=True),
+    )
+    rules = MatchingRules(field_mappings=mappings)
+    index = build_index(rules, rows)
+    assert_same(index, rules, documents)
+    assert_same(index, rules, [*documents[:4], {"name": texts[2]}, {"name": "x"}])
+
+
 def test_several_values_may_have_one_text() -> None:
     rows: list[dict[str, str | None]] = [{"n": text} for text in ("1.5", "15", "1,5", "15.0", "3")]
     rules = MatchingRules(field_mappings=(ExactMapping(source="n", target="n", weight=1.0),))
