@@ -10,17 +10,49 @@ from starlette.requests import Request
 from service.api import multipart
 from service.api.limits import JSON_TYPE, check_content_length, check_content_type
 from service.api.multipart import MULTIPART_TYPE, Form
-from service.api.wire import invalid
+from service.api.wire import invalid, listed
 from service.domain.errors import Problem, UnsupportedMediaTypeError
 from service.domain.identifiers import CLIENT_ID_MAX_LENGTH, DEFAULT_COLLECTION
 from service.engine.spool import Spool
+from service.ingest import parquet_table
+from service.ingest.encodings import Encoding
 from service.ingest.instructions import Instructions, UploadFormat, UploadTarget
 
 NDJSON_TYPE = "application/x-ndjson"
 MAX_NAME_LENGTH = 200
-_NDJSON_SUFFIXES: Final = (".ndjson", ".jsonl")
-_UNREAD_SUFFIXES: Final = (".xlsx", ".xls", ".parquet", ".zip", ".gz", ".json")
-_ROWS_PARTS: Final = ("id_column", "delimiter", "encoding")
+_UNREAD_SUFFIXES: Final = (".xls", ".xlsb", ".ods", ".zip", ".gz", ".json")
+_FORMATS_BY_SUFFIX: Final = {
+    ".csv": UploadFormat.CSV,
+    ".tsv": UploadFormat.CSV,
+    ".txt": UploadFormat.CSV,
+    ".ndjson": UploadFormat.NDJSON,
+    ".jsonl": UploadFormat.NDJSON,
+    ".xlsx": UploadFormat.XLSX,
+    ".parquet": UploadFormat.PARQUET,
+}
+_FORMATS_BY_TYPE: Final = {
+    NDJSON_TYPE: UploadFormat.NDJSON,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": UploadFormat.XLSX,
+    "application/vnd.apache.parquet": UploadFormat.PARQUET,
+}
+_ENCODINGS: Final = {
+    "utf-8": Encoding.UTF_8,
+    "utf-8-sig": Encoding.UTF_8,
+    "ascii": Encoding.UTF_8,
+    "utf-16": Encoding.UTF_16,
+    "utf-16-le": Encoding.UTF_16_LE,
+    "utf-16-be": Encoding.UTF_16_BE,
+    "cp1252": Encoding.WINDOWS_1252,
+    # What is called so is nearly always the other, which has all of it and quotation marks.
+    "iso8859-1": Encoding.WINDOWS_1252,
+}
+_FILE_PARTS: Final = ("delimiter", "encoding", "sheet")
+_ROWS_PARTS: Final = ("id_column", *_FILE_PARTS)
+_OPTIONS_OF: Final = {
+    "delimiter": (UploadFormat.CSV,),
+    "encoding": (UploadFormat.CSV,),
+    "sheet": (UploadFormat.XLSX,),
+}
 # What a client may write for a tab, which is hard to type.
 _DELIMITER_NAMES: Final = {"\\t": "\t", "tab": "\t"}
 _NO_DELIMITERS: Final = '"\r\n\0\ufeff'
@@ -64,12 +96,15 @@ async def rows_form(request: Request, spool: Spool) -> Instructions:
 
 
 def _read_rows_form(form: Form, problems: list[Problem]) -> Instructions:
-    _check_encoding(form, problems)
+    file_format = _file_format(form)
+    _check_options(form, file_format, problems)
     instructions = Instructions(
         target=UploadTarget.REFERENCE_DATA,
-        format=_file_format(form),
+        format=file_format,
         id_column=form.fields.get("id_column") or None,
         delimiter=_delimiter(form, problems),
+        encoding=_encoding(form, problems),
+        sheet=form.fields.get("sheet") or None,
     )
     if problems:
         raise invalid(tuple(problems))
@@ -78,21 +113,24 @@ def _read_rows_form(form: Form, problems: list[Problem]) -> Instructions:
 
 async def document_form(request: Request, spool: Spool) -> Instructions:
     """Read the form of an upload of documents."""
-    known = ("id_column", "filename_column", "collection", "delimiter", "encoding")
+    known = ("id_column", "filename_column", "collection", *_FILE_PARTS)
     form = await multipart.read(request, spool, known)
     problems: list[Problem] = []
     collection = form.fields.get("collection", DEFAULT_COLLECTION)
     if not 1 <= len(collection) <= CLIENT_ID_MAX_LENGTH:
         message = f"`collection` must have 1 to {CLIENT_ID_MAX_LENGTH} characters."
         problems.append(Problem("invalid_value", message, "/collection"))
-    _check_encoding(form, problems)
+    file_format = _file_format(form)
+    _check_options(form, file_format, problems)
     instructions = Instructions(
         target=UploadTarget.DOCUMENTS,
-        format=_file_format(form),
+        format=file_format,
         id_column=form.fields.get("id_column") or None,
         filename_column=form.fields.get("filename_column") or None,
         collection=collection,
         delimiter=_delimiter(form, problems),
+        encoding=_encoding(form, problems),
+        sheet=form.fields.get("sheet") or None,
     )
     if problems:
         raise invalid(tuple(problems))
@@ -103,22 +141,41 @@ def _file_format(form: Form) -> UploadFormat:
     suffix = PurePath(form.filename).suffix.lower()
     if suffix in _UNREAD_SUFFIXES:
         raise UnsupportedMediaTypeError(
-            f"Files like {form.filename[:80]} are not read here; send CSV or NDJSON."
+            f"Files like {form.filename[:80]} are not read here; send CSV, XLSX, NDJSON or Parquet."
         )
-    if suffix in _NDJSON_SUFFIXES or form.file_type == NDJSON_TYPE:
-        return UploadFormat.NDJSON
-    return UploadFormat.CSV
+    found = _FORMATS_BY_SUFFIX.get(suffix) or _FORMATS_BY_TYPE.get(form.file_type)
+    if found is UploadFormat.PARQUET and not parquet_table.is_available():
+        raise UnsupportedMediaTypeError(
+            "Parquet is not read by this installation, which lacks the extra `parquet`; send CSV."
+        )
+    return found or UploadFormat.CSV
 
 
-def _check_encoding(form: Form, problems: list[Problem]) -> None:
-    encoding = form.fields.get("encoding") or "utf-8"
+def _encoding(form: Form, problems: list[Problem]) -> Encoding | None:
+    given = form.fields.get("encoding")
+    if not given:
+        return None
     try:
-        name = codecs.lookup(encoding).name
+        found = _ENCODINGS.get(codecs.lookup(given).name)
     except (LookupError, ValueError):
-        name = ""
-    if name not in {"utf-8", "utf-8-sig", "ascii"}:
-        message = f"The encoding {encoding[:80]!r} is not read here; send UTF-8."
+        found = None
+    if found is None:
+        known = listed([each.value for each in Encoding])
+        message = f"The encoding {given[:80]!r} is not read here; known are {known}."
         problems.append(Problem("invalid_value", message, "/encoding"))
+    return found
+
+
+def _check_options(form: Form, file_format: UploadFormat, problems: list[Problem]) -> None:
+    """Note options that say nothing of a file of this format, or what it cannot be."""
+    given = {name for name, value in form.fields.items() if value}
+    for name, formats in _OPTIONS_OF.items():
+        if name in given and file_format not in formats:
+            # NDJSON is UTF-8 by definition: to say so is no mistake.
+            if name == "encoding" and _ENCODINGS.get(form.fields[name].lower()) is Encoding.UTF_8:
+                continue
+            message = f"`{name}` says nothing of {file_format.value.upper()} files: leave it out."
+            problems.append(Problem("invalid_value", message, f"/{name}"))
 
 
 def _delimiter(form: Form, problems: list[Problem]) -> str | None:

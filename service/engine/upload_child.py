@@ -7,12 +7,14 @@ does not read, so nothing piles up.
 """
 
 import os
+import resource
 import signal
 import sys
 import threading
 
 from service.engine.upload_parsing import UploadParser
-from service.ingest.instructions import Instructions
+from service.ingest.instructions import PACKED, Instructions
+from service.ingest.limits import MAX_READER_MEMORY_BYTES
 
 ROWS = b"R"
 END = b"E"
@@ -25,6 +27,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     instructions = Instructions.from_json(sys.stdin.buffer.readline().decode())
     threading.Thread(target=_exit_with_parent, daemon=True).start()
+    if instructions.format in PACKED:
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_READER_MEMORY_BYTES, MAX_READER_MEMORY_BYTES))
     with os.fdopen(int(sys.argv[1]), "rb") as file:
         parser = UploadParser(file, instructions)
         for block in parser.blocks():

@@ -14,11 +14,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import BinaryIO, Protocol
 
-from service.domain.errors import InvalidInputError, MatchstreamError
+from service.domain.errors import InvalidInputError, MatchstreamError, PayloadTooLargeError
 from service.engine.spool import Spool
 from service.engine.upload_child import END, LENGTH_BYTES, ROWS
 from service.engine.upload_parsing import UploadParser
-from service.ingest.instructions import Instructions, Outcome
+from service.ingest.instructions import PACKED, Instructions, Outcome
 
 # An upload up to this size costs the loop a few milliseconds even in rows of one character; a
 # child process costs 100 of another core.
@@ -40,7 +40,7 @@ class UploadReader(Protocol):
 @asynccontextmanager
 async def started(spool: Spool, instructions: Instructions) -> AsyncIterator[UploadReader]:
     """Lend a reader of the spool; no process is left of it at the end, come what may."""
-    if is_read_here(spool):
+    if is_read_here(spool, instructions):
         yield _ReaderHere(spool.file, instructions)
         return
     descriptor = spool.file.fileno()
@@ -63,9 +63,9 @@ async def started(spool: Spool, instructions: Instructions) -> AsyncIterator[Upl
         await _end(process, is_done=reader.is_done)
 
 
-def is_read_here(spool: Spool) -> bool:
-    """Whether the upload is so small that this process reads it."""
-    return spool.size <= MAX_BYTES_READ_HERE
+def is_read_here(spool: Spool, instructions: Instructions) -> bool:
+    """Whether the upload is so small that this process reads it, also once it is unpacked."""
+    return spool.size <= MAX_BYTES_READ_HERE and instructions.format not in PACKED
 
 
 class _ReaderHere:
@@ -100,6 +100,10 @@ class _ReaderInChild:
             try:
                 kind, content = await _read_frame(source)
             except asyncio.IncompleteReadError as error:
+                if self._instructions.format in PACKED:
+                    raise PayloadTooLargeError(
+                        "The file takes more memory than reading it may: save it as CSV."
+                    ) from error
                 raise MatchstreamError("The reader of the upload ended unexpectedly.") from error
             if kind != ROWS:
                 break

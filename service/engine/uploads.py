@@ -32,6 +32,8 @@ MAX_READERS = 4
 
 _SOURCE_TYPES = {
     UploadFormat.CSV: SourceType.CSV,
+    UploadFormat.XLSX: SourceType.XLSX,
+    UploadFormat.PARQUET: SourceType.PARQUET,
     UploadFormat.NDJSON: SourceType.JSON,
     UploadFormat.JSON: SourceType.JSON,
 }
@@ -69,7 +71,7 @@ class Uploads:
         asked = replace(instructions, reference_data_id=str(identifier))
         source_type = _SOURCE_TYPES[asked.format]
         try:
-            async with self._turn(upload), self._database.transaction() as connection:
+            async with self._turn(upload, instructions), self._database.transaction() as connection:
                 await reference.begin(connection, workspace_id, identifier, source_type)
                 outcome = await _copy_rows(connection, upload, asked)
                 imported = replace(_imported(outcome), name=name or outcome.name or "")
@@ -96,7 +98,7 @@ class Uploads:
         columns, and ConflictError while another change goes on; the rows stay as they were then.
         """
         try:
-            async with self._turn(upload), self._database.transaction() as connection:
+            async with self._turn(upload, instructions), self._database.transaction() as connection:
                 change = await reference_versions.begin(
                     connection, workspace_id, reference_data_id, is_append=is_append
                 )
@@ -123,7 +125,7 @@ class Uploads:
 
         Raises InvalidInputError that names rows and columns; nothing has changed then.
         """
-        async with self._turn(upload), self._database.transaction() as connection:
+        async with self._turn(upload, instructions), self._database.transaction() as connection:
             async with (
                 upload_readers.started(upload, instructions) as reader,
                 aclosing(reader.blocks()) as blocks,
@@ -133,9 +135,10 @@ class Uploads:
             _refuse_repeats(await documents.find_repeats(connection), instructions)
             return await documents.upsert_staged(connection, workspace_id)
 
-    def _turn(self, upload: Spool) -> AbstractAsyncContextManager[None]:
+    def _turn(self, upload: Spool, instructions: Instructions) -> AbstractAsyncContextManager[None]:
         # A small upload never waits behind large ones.
-        return nullcontext() if upload_readers.is_read_here(upload) else self._free_readers
+        is_small = upload_readers.is_read_here(upload, instructions)
+        return nullcontext() if is_small else self._free_readers
 
 
 async def _copy_rows(connection: Connection, upload: Spool, instructions: Instructions) -> Outcome:

@@ -1,10 +1,12 @@
 """How is a CSV file read as a stream of rows, and what can be wrong with one?"""
 
+import codecs
 import csv
 from collections.abc import Iterator
 from io import TextIOWrapper
 from typing import BinaryIO, Final
 
+from service.ingest.encodings import Encoding
 from service.ingest.limits import (
     BLOCK_CHARACTERS,
     BLOCK_ROWS,
@@ -21,16 +23,58 @@ OTHER_DELIMITERS: Final = (";", "\t", "|")
 DELIMITER_NAMES: Final = {";": "';'", "\t": "a tab", "|": "'|'", ",": "','"}
 
 
+# By which codec each encoding is read: with a byte order mark or without.
+_CODECS: dict[Encoding, str] = {
+    Encoding.UTF_8: "utf-8-sig",
+    Encoding.UTF_16: "utf-16",
+    Encoding.UTF_16_LE: "utf-16-le",
+    Encoding.UTF_16_BE: "utf-16-be",
+    Encoding.WINDOWS_1252: "cp1252",
+}
+_NOT_DECODED: dict[Encoding, str] = {
+    each: f"is not valid {each.value.upper()}: say with encoding how the file is written"
+    for each in Encoding
+} | {
+    Encoding.UTF_8: (
+        "is not valid UTF-8: save the file as CSV in UTF-8, or say with encoding how it is "
+        f"written, {Encoding.WINDOWS_1252.value} for one"
+    )
+}
+_MARK = "matchstream-mark"
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    """Stand in for what cannot be decoded."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\udcff", error.end
+
+
+codecs.register_error(_MARK, _mark)
+
+
+def encoding_of(start: bytes) -> Encoding:
+    """Tell by its byte order mark how a file is encoded: as UTF-8 where it has none.
+
+    No other encoding is guessed, since a wrong guess would pass unseen.
+    """
+    has_mark = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return Encoding.UTF_16 if has_mark else Encoding.UTF_8
+
+
 class _RowTooLongError(Exception):
     """The lines of one row are longer than a row may be."""
 
 
 class _Lines:
-    """The lines of a file, bounded in length; bytes that are not UTF-8 and NULs are noted."""
+    """The lines of a file, bounded in length; what is not in its encoding, and NULs, are noted."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        # A byte that is not UTF-8 becomes a lone surrogate, which no UTF-8 can stand for.
-        self._text = TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    def __init__(self, file: BinaryIO, encoding: Encoding | None) -> None:
+        start = file.read(len(codecs.BOM_UTF8))
+        file.seek(-len(start), 1)
+        self._encoding = encoding or encoding_of(start)
+        # What cannot be decoded becomes a lone surrogate, which no encoding can stand for.
+        self._text = TextIOWrapper(file, encoding=_CODECS[self._encoding], errors=_MARK, newline="")
         self.fault: str | None = None
         self.row_characters = 0
         self.block_characters = 0
@@ -43,7 +87,7 @@ class _Lines:
             if "\0" in line:
                 self.fault = "contains a NUL character"
             if not line.isascii() and not _is_utf8(line):
-                self.fault = "is not valid UTF-8: save the file as CSV in UTF-8"
+                self.fault = _NOT_DECODED[self._encoding]
             yield line
 
     def end_row(self) -> None:
@@ -67,15 +111,22 @@ class CsvTable:
     """A CSV file with a header line, read once; see `TableReader`.
 
     Blank lines are skipped and not counted. `delimiter` None means a comma, and that a header
-    which another delimiter would split is refused.
+    which another delimiter would split is refused; `encoding` None means what the byte order
+    mark says, else UTF-8.
     """
 
-    def __init__(self, file: BinaryIO, delimiter: str | None, problems: Problems) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        delimiter: str | None,
+        problems: Problems,
+        encoding: Encoding | None = None,
+    ) -> None:
         """Read `file` from where it stands."""
         self.columns: list[str] = []
         self._delimiter = delimiter
         self._problems = problems
-        self._lines = _Lines(file)
+        self._lines = _Lines(file, encoding)
         self._number = 0
 
     def blocks(self) -> Iterator[TableBlock]:

@@ -7,14 +7,21 @@ from enum import StrEnum
 from service.domain.errors import Problem
 from service.domain.identifiers import DEFAULT_COLLECTION
 from service.domain.reference import Column, ColumnType
+from service.ingest.encodings import Encoding
 
 
 class UploadFormat(StrEnum):
     """How an upload is written."""
 
     CSV = "csv"
+    XLSX = "xlsx"
+    PARQUET = "parquet"
     NDJSON = "ndjson"
     JSON = "json"
+
+
+# A small file of these may hold far more than it has bytes.
+PACKED = frozenset({UploadFormat.XLSX, UploadFormat.PARQUET})
 
 
 class UploadTarget(StrEnum):
@@ -28,7 +35,8 @@ class UploadTarget(StrEnum):
 class Instructions:
     """How to read one upload.
 
-    `delimiter` and `filename_column` are for CSV alone; `collection` is where documents go that
+    `delimiter` and `encoding` are for CSV alone, `sheet` for XLSX, `filename_column` for tables;
+    `collection` is where documents go that
     name none; `reference_data_id` and `generation` are written into every row of reference data.
     Rows are put behind the `first_position` ones that are there; with `columns`, only these are
     taken, and written in this order. `needs_name` asks a JSON body for one.
@@ -41,6 +49,8 @@ class Instructions:
     filename_column: str | None = None
     collection: str = DEFAULT_COLLECTION
     delimiter: str | None = None
+    encoding: Encoding | None = None
+    sheet: str | None = None
     reference_data_id: str = ""
     generation: int = 1
     first_position: int = 0
@@ -58,6 +68,8 @@ class Instructions:
         values = json.loads(text)
         values["target"] = UploadTarget(values["target"])
         values["format"] = UploadFormat(values["format"])
+        if values["encoding"] is not None:
+            values["encoding"] = Encoding(values["encoding"])
         if values["columns"] is not None:
             values["columns"] = tuple(values["columns"])
         return cls(**values)

@@ -16,3 +16,10 @@ BLOCK_ROWS = 1_000
 BLOCK_CHARACTERS = 262_144
 
 MAX_PROBLEMS = 20
+
+# XLSX is read whole: what it unpacks to, and what reading it may take of memory.
+MAX_WORKBOOK_BYTES = 536_870_912
+MAX_READER_MEMORY_BYTES = 4 * 2**30
+MAX_SHEETS_LISTED = 20
+# Parquet is read a row group at a time.
+MAX_ROW_GROUP_BYTES = 1_073_741_824

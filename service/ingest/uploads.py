@@ -12,8 +12,10 @@ from service.ingest.csv_table import CsvTable
 from service.ingest.document_rows import DocumentRow
 from service.ingest.instructions import Instructions, Outcome, UploadFormat
 from service.ingest.json_table import JsonTable, rows_of_lines, rows_of_list
+from service.ingest.parquet_table import ParquetTable
 from service.ingest.problems import Problems, UnreadableError
 from service.ingest.tables import Cells, TableReader
+from service.ingest.xlsx_table import XlsxTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,8 @@ class ReferenceUpload:
 
     def _table(self) -> TableReader:
         match self._instructions.format:
-            case UploadFormat.CSV:
-                return CsvTable(self._file, self._instructions.delimiter, self._problems)
+            case UploadFormat.CSV | UploadFormat.XLSX | UploadFormat.PARQUET:
+                return _file_table(self._file, self._instructions, self._problems)
             case UploadFormat.NDJSON:
                 lines = json_values.lines(self._file, self._problems)
                 rows = rows_of_lines(lines, json_values.decode_texts, self._problems)
@@ -143,8 +145,8 @@ class DocumentUpload:
 
     def _read(self) -> Iterator[list[DocumentRow]]:
         match self._instructions.format:
-            case UploadFormat.CSV:
-                table = CsvTable(self._file, self._instructions.delimiter, self._problems)
+            case UploadFormat.CSV | UploadFormat.XLSX | UploadFormat.PARQUET:
+                table = _file_table(self._file, self._instructions, self._problems)
                 return document_rows.from_table(table, self._instructions, self._problems)
             case UploadFormat.NDJSON:
                 lines = json_values.lines(self._file, self._problems)
@@ -156,6 +158,14 @@ class DocumentUpload:
                 return document_rows.from_objects(rows, self._instructions, self._problems)
             case _ as never:
                 assert_never(never)
+
+
+def _file_table(file: BinaryIO, instructions: Instructions, problems: Problems) -> TableReader:
+    if instructions.format is UploadFormat.XLSX:
+        return XlsxTable(file, instructions.sheet, problems)
+    if instructions.format is UploadFormat.PARQUET:
+        return ParquetTable(file, problems)
+    return CsvTable(file, instructions.delimiter, problems, instructions.encoding)
 
 
 def find_repeats(file: BinaryIO, instructions: Instructions, number: int) -> Outcome:

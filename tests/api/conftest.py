@@ -29,7 +29,7 @@ FUZZY = {"source": "vendor", "target": "name", "strategy": "fuzzy", "weight": 1}
 
 ALL_SCOPES = frozenset(Scope)
 # Small enough that a test breaks it with little.
-LIMITS = Limits(json_bytes=100_000, rows_json_bytes=200_000, upload_bytes=400_000)
+LIMITS = Limits(json_bytes=100_000, rows_json_bytes=200_000, upload_bytes=700_000)
 
 
 @dataclass(frozen=True, slots=True)

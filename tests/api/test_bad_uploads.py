@@ -21,7 +21,10 @@ BAD_FILES = {
     ),
     "latin-1": (
         "a,b\nx,y\nx,ü\n".encode("latin-1"),
-        "Row 2 is not valid UTF-8: save the file as CSV in UTF-8.",
+        (
+            "Row 2 is not valid UTF-8: save the file as CSV in UTF-8, or say with encoding how it "
+            "is written, windows-1252 for one."
+        ),
     ),
     "no id": (b"id,b\n,1\n", "Row 1 has no value in the id column 'id'."),
     "repeated id": (b"id\na\nb\na\n", "Row 3 has the id 'a' that row 1 has too."),
@@ -99,7 +102,7 @@ async def test_an_unknown_id_column_gets_the_nearest_name(api: Api) -> None:
 
 
 BAD_FORMS: dict[str, tuple[dict[str, str], str]] = {
-    "encoding": ({"encoding": "latin-1"}, "The encoding 'latin-1' is not read here; send UTF-8."),
+    "encoding": ({"encoding": "cp037"}, "The encoding 'cp037' is not read here; known are `utf-8`"),
     "no such encoding": ({"encoding": "x\u2028"}, "The encoding 'x\\u2028' is not read here;"),
     "delimiter": ({"delimiter": ", "}, "`delimiter` must be one character"),
     "unknown part": ({"id_colum": "a"}, "The part `id_colum` is not known here. Did you mean"),
@@ -157,7 +160,7 @@ async def test_a_form_without_file_and_one_with_two_are_refused(api: Api) -> Non
 
 
 async def test_what_is_not_read_here_is_415(api: Api) -> None:
-    sheet = await upload(api, b"PK", "orders.xlsx")
+    sheet = await upload(api, b"PK", "orders.xls")
     plain = await api.client.post(URL, content=b"a\n", headers={"Content-Type": "text/csv"})
 
     assert (sheet.status_code, plain.status_code) == (415, 415)

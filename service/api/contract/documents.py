@@ -22,6 +22,7 @@ from service.api.contract.reference_data import (
     DELIMITER,
     ENCODING,
     FILES,
+    SHEET,
     File,
     Row,
     Scalar,
@@ -82,6 +83,7 @@ class DocumentsForm(BaseModel):
     collection: ClientId = DEFAULT_COLLECTION
     delimiter: str = optional(DELIMITER)
     encoding: str = optional(ENCODING)
+    sheet: str = optional(SHEET)
 
 
 class DocumentId(BaseModel):

@@ -45,9 +45,16 @@ Rows = list[Row]
 File = Annotated[bytes, WithJsonSchema(dict(BINARY))]
 
 
-FILES = "CSV or NDJSON in UTF-8, by the file's name and type."
+FILES = (
+    "CSV, NDJSON, XLSX or, where the service has the extra for it, Parquet, by the file's name and "
+    "type. CSV, NDJSON and Parquet stream; XLSX may unpack to 512 MB."
+)
 DELIMITER = "Of CSV: one character or `tab`; otherwise a comma."
-ENCODING = "UTF-8."
+ENCODING = (
+    "Of CSV: `utf-8`, `utf-16`, `utf-16-le`, `utf-16-be` or `windows-1252`; otherwise UTF-16 with "
+    "a byte order mark, and UTF-8 without one."
+)
+SHEET = "Of XLSX: the sheet's name; otherwise the first that is not hidden."
 
 
 class NewReferenceData(BaseModel):
@@ -90,6 +97,7 @@ class ReferenceDataForm(BaseModel):
     id_column: str = optional("The column whose values are the rows' ids.")
     delimiter: str = optional(DELIMITER)
     encoding: str = optional(ENCODING)
+    sheet: str = optional(SHEET)
 
 
 class NewRows(BaseModel):
@@ -121,6 +129,7 @@ class RowsForm(BaseModel):
     id_column: str = optional("The same as before unless given.")
     delimiter: str = optional(DELIMITER)
     encoding: str = optional(ENCODING)
+    sheet: str = optional(SHEET)
 
 
 class ReferenceDataColumn(BaseModel):

@@ -55,15 +55,19 @@ def test_a_table_is_read_as_it_was_written(content: bytes, table: Sequence[Seque
 
 LONG = limits.MAX_VALUE_CHARACTERS + 1
 WIDE = limits.MAX_COLUMNS + 1
+NOT_UTF_8 = (
+    "is not valid UTF-8: save the file as CSV in UTF-8, or say with encoding how it is written, "
+    "windows-1252 for one."
+)
 BAD: dict[str, tuple[bytes, str, int | None, str]] = {
     "empty": (b"", "empty_file", None, "The file is empty."),
     "blank": (b"\n\r\n\n", "empty_file", None, "The file is empty."),
     "only a mark": (b"\xef\xbb\xbf", "empty_file", None, "The file is empty."),
     "header not UTF-8": (
-        b"\xff\xfea\n1\n",
+        b"\xfc\xfea\n1\n",
         "bad_text",
         None,
-        "The header is not valid UTF-8: save the file as CSV in UTF-8.",
+        f"The header {NOT_UTF_8}",
     ),
     "NUL in header": (b"a\0\n1\n", "bad_text", None, "The header contains a NUL character."),
     "repeated name": (
@@ -110,13 +114,13 @@ BAD: dict[str, tuple[bytes, str, int | None, str]] = {
         b"a,b\n1,2\n3,\xe9\n",
         "bad_text",
         2,
-        "Row 2 is not valid UTF-8: save the file as CSV in UTF-8.",
+        f"Row 2 {NOT_UTF_8}",
     ),
     "surrogate": (
         b"a,b\n1,\xed\xa0\x80\n",
         "bad_text",
         1,
-        "Row 1 is not valid UTF-8: save the file as CSV in UTF-8.",
+        f"Row 1 {NOT_UTF_8}",
     ),
     "NUL": (b"a,b\n1,\0\n", "bad_text", 1, "Row 1 contains a NUL character."),
     "open quote": (
