@@ -200,6 +200,14 @@ class Engine:
     stopping: asyncio.Event
 
 
+@dataclass(frozen=True, slots=True)
+class AiSetup:
+    """How the engine reaches a model, and asks it; without an account it has none."""
+
+    account: Account | None
+    plan: Plan = field(default_factory=Plan)
+
+
 @asynccontextmanager
 async def running_engine(
     database: Database,
@@ -207,7 +215,7 @@ async def running_engine(
     options: WorkerOptions | None = None,
     executor: Executor | None = None,
     chunk_limit_seconds: float = CHUNK_LIMIT_SECONDS,
-    ai: Account | None = None,
+    ai: AiSetup | None = None,
 ) -> AsyncIterator[Engine]:
     """Run signals, hub, a pool of two real processes and a worker; `executor` replaces the pool."""
     async with AsyncExitStack() as stack:
@@ -219,9 +227,10 @@ async def running_engine(
                 executors.local_pool(2, preload=(chunks.__name__,))
             )
         indexes = Indexes(directory, ReferenceFiles(directory, database), executor)
-        asking = (
-            None if ai is None else await stack.enter_async_context(ai_tools.running(ai, Plan()))
-        )
-        tools = Tools(database, live, executor, indexes, chunk_limit_seconds, ai=asking)
+        setup = ai or AiSetup(None)
+        asking = None
+        if setup.account is not None:
+            asking = await stack.enter_async_context(ai_tools.running(setup.account, setup.plan))
+        tools = Tools(database, live, executor, indexes, chunk_limit_seconds, setup.plan, asking)
         await stack.enter_async_context(worker.running(tools, options or WorkerOptions(), stopping))
         yield Engine(live, feeds, executor, stopping)

@@ -48,6 +48,18 @@ class ToldLimits:
 NOTHING_TOLD = ToldLimits()
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How a bucket stood when a request took from it."""
+
+    level: float
+    used_by_others: float
+
+    def less(self, amount: float) -> "Mark":
+        """Return the mark as if so much more had been taken."""
+        return Mark(self.level - amount, self.used_by_others)
+
+
 class Bucket:
     """One limit: fills at its rate up to BURST_SECONDS of it, and may go below zero."""
 
@@ -55,23 +67,25 @@ class Bucket:
         """Start full."""
         self.per_minute = per_minute
         self._filled_at = now
-        self._share = 1.0
+        self._share = self._pace = 1.0
         self._level = self._capacity
+        # What others were heard to have used, in all.
+        self._used_by_others = 0.0
 
     @property
     def rate(self) -> float:
         """What comes in per second."""
-        return self.per_minute * HEADROOM * self._share / MINUTE
+        return self._capacity * self._pace / BURST_SECONDS
 
     @property
     def _capacity(self) -> float:
-        return self.rate * BURST_SECONDS
+        return self.per_minute * HEADROOM * self._share / MINUTE * BURST_SECONDS
 
-    def use_share(self, share: float, now: float) -> None:
-        """Let only this share of the limit come in from now on."""
-        if share != self._share:
+    def slow_down(self, share: float, pace: float, now: float) -> None:
+        """Use this share of the limit from now on, and let it come in at this part of its rate."""
+        if (share, pace) != (self._share, self._pace):
             self._fill(now)
-            self._share = share
+            self._share, self._pace = share, pace
 
     def delay(self, amount: float, now: float) -> float:
         """Return in how many seconds the amount may be taken.
@@ -83,18 +97,27 @@ class Bucket:
         # What rounding leaves open is not worth a wait.
         return 0.0 if missing <= 1e-9 * self._capacity else missing / self.rate
 
-    def take(self, amount: float, now: float) -> None:
+    def take(self, amount: float, now: float) -> Mark:
         """Take the amount, whether it is there or not; a negative one gives back."""
         self._fill(now)
         self._level = min(self._level - amount, self._capacity)
+        return Mark(self._level, self._used_by_others)
 
-    def learn(self, told: Told, slack: float, now: float) -> None:
-        """Hear from the vendor what the limit is, and what remains of it within `slack`."""
+    def learn(self, told: Told, mark: Mark, now: float) -> None:
+        """Hear from a reply what the limit is, and what remained of it.
+
+        What remained may be as old as the request, whose `mark` says what should have at least:
+        the difference is what others use of the same account.
+        """
         self._fill(now)
         if told.limit is not None and told.limit > 0:
             self.per_minute = told.limit
         if told.remaining is not None:
-            self._level = min(self._level, told.remaining + slack)
+            used = mark.level - told.remaining
+            news = used - (self._used_by_others - mark.used_by_others)
+            if news > 0:
+                self._used_by_others += news
+                self._level -= news
 
     def _fill(self, now: float) -> None:
         if now > self._filled_at:

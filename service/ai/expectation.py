@@ -9,6 +9,7 @@ LEARNING_WEIGHT = 0.2
 class Expectation:
     """How many tokens a request will take, as far as was learned."""
 
+    _learned = 0
     # A start that is rather too high, for text with many numbers.
     _input_per_byte = 0.4
     _output_per_document = 100.0
@@ -18,11 +19,15 @@ class Expectation:
         return Load(size_bytes * self._input_per_byte, documents * self._output_per_document)
 
     def learn(self, size_bytes: int, documents: int, real: Load) -> None:
-        """Take what a request really took into account."""
-        self._input_per_byte = blend(self._input_per_byte, real.input_tokens / size_bytes)
-        self._output_per_document = blend(self._output_per_document, real.output_tokens / documents)
+        """Take what a request really took into account; the first ones teach the most."""
+        self._learned += 1
+        weight = max(1 / self._learned, LEARNING_WEIGHT)
+        self._input_per_byte = blend(self._input_per_byte, real.input_tokens / size_bytes, weight)
+        self._output_per_document = blend(
+            self._output_per_document, real.output_tokens / documents, weight
+        )
 
 
-def blend(old: float, new: float) -> float:
+def blend(old: float, new: float, weight: float = LEARNING_WEIGHT) -> float:
     """Return the learned value after one more observation."""
-    return old + LEARNING_WEIGHT * (new - old)
+    return old + weight * (new - old)

@@ -13,7 +13,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from service.ai.buckets import Bucket, Limits, Load, ToldLimits
+from service.ai.buckets import Bucket, Limits, Load, Mark, ToldLimits
 from service.ai.expectation import blend
 
 # After a refusal without advice of the vendor: from the first to the longest of these.
@@ -30,8 +30,9 @@ RAMP_FROM = 0.5
 # In flight may be what the rate makes of the latency, times this, and some.
 FLIGHT_FACTOR = 2.0
 FLIGHT_SPARE = 4
-# The vendor rounds what remains of tokens to thousands.
-ROUNDED_TOKENS = 500
+# How far what a reply says of what remains may be off: the vendor rounds tokens to thousands.
+REMAINING_REQUESTS = 1.0
+REMAINING_TOKENS = 1_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class Ticket:
 
     load: Load
     taken_at: float
+    requests: Mark
+    input_tokens: Mark
+    output_tokens: Mark
 
 
 class Pacer:
@@ -83,9 +87,9 @@ class Pacer:
         """Return in how many seconds the request may go out; infinity: not before another ends."""
         if self._in_flight >= self._flight_cap():
             return math.inf
-        share = self._share * self._ramp(now)
+        pace = self._ramp(now)
         for bucket in (self._requests, self._input, self._output):
-            bucket.use_share(share, now)
+            bucket.slow_down(self._share, pace, now)
         return max(
             self._paused_until - now,
             self._requests.delay(1.0, now),
@@ -96,9 +100,13 @@ class Pacer:
     def take(self, load: Load, now: float) -> Ticket:
         """Count a request that goes out now."""
         self._in_flight += 1
-        self._requests.take(1.0, now)
-        self._take_tokens(load, now)
-        return Ticket(load, now)
+        return Ticket(
+            load,
+            now,
+            self._requests.take(1.0, now),
+            self._input.take(load.input_tokens, now),
+            self._output.take(load.output_tokens, now),
+        )
 
     def settle(self, ticket: Ticket, real: Load, told: ToldLimits, now: float) -> None:
         """Put what an answered request really took in the place of what was expected."""
@@ -110,7 +118,7 @@ class Pacer:
             ),
             now,
         )
-        self._learn(told, now)
+        self._learn(ticket, real, told, now)
         latency = now - ticket.taken_at
         first = self._latency is None
         self._latency = blend(latency if self._latency is None else self._latency, latency)
@@ -135,7 +143,7 @@ class Pacer:
         """Let everyone pause: the vendor refused the request, and counted nothing of it."""
         self._in_flight -= 1
         self._take_tokens(Load(-ticket.load.input_tokens, -ticket.load.output_tokens), now)
-        self._learn(told, now)
+        self._learn(ticket, Load(0.0, 0.0), told, now)
         self._note_failure(now)
         self._pause(ticket, advice_seconds, now)
 
@@ -165,10 +173,16 @@ class Pacer:
         self._input.take(load.input_tokens, now)
         self._output.take(load.output_tokens, now)
 
-    def _learn(self, told: ToldLimits, now: float) -> None:
-        self._requests.learn(told.requests, 0.0, now)
-        self._input.learn(told.input_tokens, ROUNDED_TOKENS, now)
-        self._output.learn(told.output_tokens, ROUNDED_TOKENS, now)
+    def _learn(self, ticket: Ticket, real: Load, told: ToldLimits, now: float) -> None:
+        more_input = real.input_tokens - ticket.load.input_tokens
+        more_output = real.output_tokens - ticket.load.output_tokens
+        self._requests.learn(told.requests, ticket.requests.less(REMAINING_REQUESTS), now)
+        self._input.learn(
+            told.input_tokens, ticket.input_tokens.less(more_input + REMAINING_TOKENS), now
+        )
+        self._output.learn(
+            told.output_tokens, ticket.output_tokens.less(more_output + REMAINING_TOKENS), now
+        )
 
     def _note_failure(self, now: float) -> None:
         self._failures += 1

@@ -194,7 +194,9 @@ class _Pass:
             raise
         else:
             self._settle(ticket, answer.usage, answer.told)
-            self._tools.expectation.learn(batch.size, len(batch.cases), _load(answer.usage))
+            # Without what the shared beginning took, which the first request pays alone.
+            real = Load(answer.usage.input_tokens, answer.usage.output_tokens)
+            self._tools.expectation.learn(batch.size, len(batch.cases), real)
             self._read(batch, answer)
         finally:
             self._in_flight -= 1

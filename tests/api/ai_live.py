@@ -12,7 +12,7 @@ from tests.api.live import Live
 from tests.fake_ai import vendor
 from tests.fake_ai.accounts import account
 from tests.fake_ai.vendor import Vendor
-from tests.seeding import VENDORS, add_documents
+from tests.seeding import VENDORS, AiSetup, add_documents
 
 
 def borderline(count: int) -> dict[str, dict[str, FieldValue]]:
@@ -51,7 +51,9 @@ async def running(
     stand_in = Vendor()
     async with (
         vendor.running(stand_in) as url,
-        live.running(database_url, directory, documents=0, ai=account(url, **changes)) as service,
+        live.running(
+            database_url, directory, documents=0, ai=AiSetup(account(url, **changes))
+        ) as service,
     ):
         world = service.world
         await add_documents(world.database, world.workspace_id, borderline(documents))

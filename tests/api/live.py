@@ -14,7 +14,6 @@ from starlette.types import ASGIApp
 
 from service.api import connections, routes
 from service.api.context import Services, StreamTimes
-from service.domain.ai import Account
 from service.domain.api_keys import Scope
 from service.domain.identifiers import WorkspaceId, new_id
 from service.engine.chunks import match_chunk
@@ -23,7 +22,7 @@ from service.engine.worker import WorkerOptions
 from service.store import api_keys
 from service.store.database import Database
 from tests.api import conformance
-from tests.seeding import Engine, World, make_world, running_engine
+from tests.seeding import AiSetup, Engine, World, make_world, running_engine
 
 Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
@@ -146,7 +145,7 @@ async def running(
     documents: int = 20,
     options: WorkerOptions | None = None,
     stream_times: StreamTimes | None = None,
-    ai: Account | None = None,
+    ai: AiSetup | None = None,
 ) -> AsyncIterator[Live]:
     """Bring up a service over a world of its own for as long as the block lasts."""
     executor = StepExecutor()

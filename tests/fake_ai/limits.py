@@ -13,7 +13,7 @@ class VendorLimits:
     requests: float = 4_000
     input_tokens: float = 4_000_000
     output_tokens: float = 800_000
-    burst_seconds: float = 1.0
+    burst_seconds: float = 2.0
 
 
 class VendorBucket:

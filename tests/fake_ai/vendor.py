@@ -200,6 +200,9 @@ class Vendor:
     def _headers(self) -> dict[str, str]:
         if not self.behaviour.tells_limits:
             return {}
+        now = asyncio.get_running_loop().time()
+        for bucket in (self._requests, self._input, self._output):
+            bucket.missing_seconds(0.0, now)
         tokens = {**self._input.headers(1_000), **self._output.headers(1_000)}
         return {**self._requests.headers(1), **tokens}
 
