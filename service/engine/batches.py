@@ -21,14 +21,20 @@ from service.store.database import Database
 PAGE_LIMIT = 40
 # A request holds no more than this, unless one document alone does: some thousand tokens.
 REQUEST_BYTES = 24_000
+# So many batches may wait for others to go first.
+MAX_PUT_OFF = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The documents of one request; `tries` counts how often it was sent and not answered."""
+    """The documents of one request.
+
+    `sent` counts how often it found no answer, `failed_alone` how often others found one then.
+    """
 
     cases: tuple[Case, ...]
-    tries: int = 0
+    sent: int = 0
+    failed_alone: int = 0
 
     @property
     def prompt(self) -> Prompt:
@@ -56,6 +62,7 @@ class Batches:
         self._model = model
         self._most_documents = most_documents
         self._again: deque[Batch] = deque()
+        self._later: deque[Batch] = deque()
         self._read: deque[Case] = deque()
         self._position = -1
         self._is_read = False
@@ -64,15 +71,22 @@ class Batches:
         """Let batches be sent again, before those that were never sent."""
         self._again.extendleft(reversed(batches))
 
+    def put_off(self, batch: Batch) -> None:
+        """Let a batch be sent again after others: it may be why there was no answer."""
+        self._later.append(batch)
+
     async def next(self, outbox: Outbox, rules: MatchingRules) -> Batch | None:
         """Return the next batch; None when there is none now.
 
         Documents that need no asking go to the outbox on the way.
         """
+        while not self._again and len(self._read) < self._most_documents and not self._is_read:
+            await self._read_on(outbox, rules)
+        # No waiting from here on: None means that there is none at the moment of the return.
         if self._again:
             return self._again.popleft()
-        while len(self._read) < self._most_documents and not self._is_read:
-            await self._read_on(outbox, rules)
+        if len(self._later) >= MAX_PUT_OFF:
+            return self._later.popleft()
         cases: list[Case] = []
         size = 0
         while self._read and len(cases) < self._most_documents:
@@ -80,7 +94,9 @@ class Batches:
             if cases and size > REQUEST_BYTES:
                 break
             cases.append(self._read.popleft())
-        return Batch(tuple(cases)) if cases else None
+        if cases:
+            return Batch(tuple(cases))
+        return self._later.popleft() if self._later else None
 
     async def _read_on(self, outbox: Outbox, rules: MatchingRules) -> None:
         async with self._database.connection() as connection:

@@ -38,8 +38,9 @@ from service.store.database import Database
 
 log = structlog.get_logger()
 
-# How often a batch is sent that finds no answer while others do, before it is split.
-MAX_TRIES = 3
+# How often a batch may find no answer while others do, and at all, before it is split.
+MAX_FAILED_ALONE = 3
+MAX_SENT = 5
 # In how many answers a document may stand without being decided.
 MAX_ASKED = 2
 # So many answers of no use, one after the other, are about the model rather than the documents.
@@ -232,11 +233,11 @@ class _Pass:
 
     def _try_again(self, batch: Batch, ticket: Ticket, error: UnansweredError) -> None:
         """Send a batch again that found no answer; in parts when only it finds none."""
-        if not self._tools.admission.has_answered_since(ticket):
-            # The vendor answers nobody now, which is not about this batch.
-            self._batches.put_back(batch)
-        elif batch.tries + 1 < MAX_TRIES:
-            self._batches.put_back(Batch(batch.cases, batch.tries + 1))
+        # Where the vendor answers nobody, that is hardly about this batch.
+        is_alone = self._tools.admission.has_answered_since(ticket)
+        again = Batch(batch.cases, batch.sent + 1, batch.failed_alone + is_alone)
+        if again.failed_alone < MAX_FAILED_ALONE and again.sent < MAX_SENT:
+            self._batches.put_off(again)
         else:
             self._divide(batch, str(error))
 

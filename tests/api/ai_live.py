@@ -1,11 +1,12 @@
 """What does a test of the AI pass talk to: a service, and a stand-in for the model behind it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from service.domain.ai import Plan
 from service.domain.documents import FieldValue
 from tests.api import live
 from tests.api.live import Live
@@ -45,16 +46,21 @@ class AiLive:
 
 @asynccontextmanager
 async def running(
-    database_url: str, directory: Path, documents: int = 6, **changes: object
+    database_url: str,
+    directory: Path,
+    documents: int = 6,
+    documents_per_request: int = 20,
+    **changes: object,
 ) -> AsyncIterator[AiLive]:
     """Bring up both as long as the block lasts; `changes` are of the account."""
     stand_in = Vendor()
-    async with (
-        vendor.running(stand_in) as url,
-        live.running(
-            database_url, directory, documents=0, ai=AiSetup(account(url, **changes))
-        ) as service,
-    ):
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(vendor.running(stand_in))
+        reached = account(url, **changes)
+        setup = AiSetup(reached, Plan(documents_per_request=documents_per_request))
+        service = await stack.enter_async_context(
+            live.running(database_url, directory, documents=0, ai=setup)
+        )
         world = service.world
         await add_documents(world.database, world.workspace_id, borderline(documents))
         yield AiLive(service, stand_in)

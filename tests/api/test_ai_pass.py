@@ -205,8 +205,7 @@ async def test_cancel_stops_new_requests_within_a_second(ai: AiLive) -> None:
     assert cancelled["ai"]["status"] in ("partial", "failed")
     assert "cancelled" in cancelled["ai"]["error"]
     async with asyncio.timeout(1.0):
-        while ai.vendor.in_flight:
-            await asyncio.sleep(0.01)
+        await ai.vendor.idle.wait()
     stopped_at = len(ai.vendor.asked)
     await asyncio.sleep(0.3)
     assert len(ai.vendor.asked) == stopped_at < 20

@@ -94,6 +94,7 @@ class Vendor:
         self._draw = random.Random(1)
         self._cached: dict[str, float] = {}
         self.arrived = asyncio.Event()
+        self.idle = asyncio.Event()
         self.set_limits(self.limits)
 
     def set_limits(self, limits: VendorLimits) -> None:
@@ -106,6 +107,7 @@ class Vendor:
     async def handle(self, request: Request) -> Reply:
         """Answer one request."""
         self.in_flight += 1
+        self.idle.clear()
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             reply = await self._answer(request)
@@ -113,6 +115,8 @@ class Vendor:
             reply = _error(error.status, error.kind, str(error))
         finally:
             self.in_flight -= 1
+            if not self.in_flight:
+                self.idle.set()
         self.replies[reply.status] += 1
         return reply
 
