@@ -37,3 +37,6 @@ def configure(level: str) -> None:
     )
     # What libraries say of the ordinary course of things is not ours to log.
     logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[handler], force=True)
+    # The driver's pool tells each of its tries to reconnect, with a traceback; what it means for
+    # our work is told by us (`database_away`).
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)

@@ -72,19 +72,22 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled; then stop what is under way and give its leases back."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_leases())
-            with self._tools.signals.subscribe(QUEUE) as wake:
-                while True:
-                    await self._free.acquire()
-                    claim = await self._claim()
-                    if claim is None:
-                        self._free.release()
-                        await wake.wait()
-                    else:
-                        work = self._work[claim.run.id] = _Work(claim.lease)
-                        task = tasks.create_task(self._carry_out(claim, work))
-                        self._tasks[claim.run.id] = task
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_leases())
+                with self._tools.signals.subscribe(QUEUE) as wake:
+                    while True:
+                        await self._free.acquire()
+                        claim = await self._claim()
+                        if claim is None:
+                            self._free.release()
+                            await wake.wait()
+                        else:
+                            work = self._work[claim.run.id] = _Work(claim.lease)
+                            task = tasks.create_task(self._carry_out(claim, work))
+                            self._tasks[claim.run.id] = task
+        finally:
+            await asyncio.shield(self._give_all_back())
 
     async def _claim(self) -> Claim | None:
         try:
@@ -151,6 +154,15 @@ class Worker:
             ):
                 if await end(connection, work.lease):
                     self._tools.signals.notify(QUEUE)
+
+    async def _give_all_back(self) -> None:
+        """Give back what no task holds: the stop may have come between a claim and its work."""
+        with suppress(UnavailableError, TimeoutError):
+            async with (
+                asyncio.timeout(LET_GO_SECONDS),
+                self._tools.database.connection() as connection,
+            ):
+                await leases.give_all_back(connection, self.id)
 
     async def _keep_leases(self) -> None:
         with self._tools.signals.subscribe(LEASES) as wake:

@@ -155,6 +155,19 @@ async def _release(connection: Connection, lease: Lease, attempts_forgiven: int)
     return status == "UPDATE 1"
 
 
+_GIVE_ALL_BACK = """
+UPDATE runs
+SET worker_id = NULL, lease_until = NULL,
+    attempts_without_progress = greatest(attempts_without_progress - 1, 0)
+WHERE worker_id = $1 AND status IN ('queued', 'running', 'ai_resolving')
+"""
+
+
+async def give_all_back(connection: Connection, worker_id: WorkerId) -> None:
+    """End what a worker that stops still holds: claimed in the moment in which it was stopped."""
+    await connection.execute(_GIVE_ALL_BACK, worker_id)
+
+
 _END_ALL = """
 UPDATE runs SET worker_id = NULL, lease_until = NULL WHERE lease_until IS NOT NULL
 """

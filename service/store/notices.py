@@ -42,7 +42,9 @@ async def send(connection: Connection, topics: Iterable[str]) -> None:
 
 
 @asynccontextmanager
-async def listening(url: str) -> AsyncIterator[AsyncIterator[frozenset[str]]]:
+async def listening(
+    url: str, keepalive_seconds: float = KEEPALIVE_SECONDS
+) -> AsyncIterator[AsyncIterator[frozenset[str]]]:
     """Listen on a connection of its own; yields the topics as they come, merged while unread.
 
     The first item is EVERYTHING: what was sent before the listening began is unknown. When the
@@ -63,12 +65,12 @@ async def listening(url: str) -> AsyncIterator[AsyncIterator[frozenset[str]]]:
     async def topics() -> AsyncIterator[frozenset[str]]:
         while not connection.is_closed():
             try:
-                async with asyncio.timeout(KEEPALIVE_SECONDS):
+                async with asyncio.timeout(keepalive_seconds):
                     await arrived.wait()
             except TimeoutError:
                 # A connection that was cut without a word is found by asking.
                 with translated_errors():
-                    await connection.execute("SELECT 1", timeout=KEEPALIVE_SECONDS)
+                    await connection.execute("SELECT 1", timeout=keepalive_seconds)
                 continue
             arrived.clear()
             batch = frozenset(pending)
@@ -79,7 +81,7 @@ async def listening(url: str) -> AsyncIterator[AsyncIterator[frozenset[str]]]:
     try:
         connection.add_termination_listener(wake)
         with translated_errors():
-            async with asyncio.timeout(KEEPALIVE_SECONDS):
+            async with asyncio.timeout(keepalive_seconds):
                 await connection.add_listener(CHANNEL, collect)
         yield topics()
     finally:

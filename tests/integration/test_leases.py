@@ -302,6 +302,34 @@ async def test_a_stopping_worker_gives_its_runs_back(database: Database, tmp_pat
     assert (done.status, done.rows_processed) == (RunStatus.COMPLETED, 60)
 
 
+async def test_a_worker_stopped_right_after_a_claim_holds_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    world = await make_world(database)
+    for _ in range(5):
+        await world.queue()
+    async with running_engine(database, tmp_path) as engine:
+        # Stopped wherever it is then: claiming, about to begin, or at work.
+        engine.stopping.set()
+    async with database.connection() as connection:
+        left = await connection.fetch("SELECT lease_until, attempts_without_progress FROM runs")
+    assert [tuple(record) for record in left] == [(None, 0)] * 5
+
+
+async def test_giving_all_back_leaves_what_has_ended_or_is_anothers(database: Database) -> None:
+    world = await make_world(database)
+    stopped, going_on = await started(world), await started(world)
+    async with database.connection() as connection:
+        await leases.give_all_back(connection, stopped.lease.worker_id)
+        held = await leases.renew(
+            connection, going_on.lease.worker_id, [going_on.lease], LEASE_SECONDS
+        )
+    assert held == {going_on.run.id}
+    heir = await claim(world, worker())
+    assert heir is not None
+    assert (heir.run.id, heir.run.attempts_without_progress) == (stopped.run.id, 1)
+
+
 async def test_cancelling_stops_the_work_at_once(database: Database, tmp_path: Path) -> None:
     world = await make_world(database, documents=60)
     gate = GatedExecutor(open_after=1)

@@ -15,11 +15,15 @@ from service.store import notices
 from service.store.database import Database
 from service.store.notices import EVERYTHING, MAX_PAYLOAD_BYTES
 from tests.conftest import PostgresServer
-from tests.outages import closed_database
+from tests.outages import closed_database, standing_still
 
 PATIENCE_SECONDS = 10.0
 # Longer than any test waits, so that only a notice can wake.
 NEVER_SECONDS = 60.0
+FIND_LISTENER = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'LISTEN%'
+"""
 CUT_LISTENER = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'LISTEN%'
@@ -116,6 +120,18 @@ async def test_a_lost_connection_ends_the_listening(database: Database) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             with pytest.raises((StopAsyncIteration, UnavailableError)):
                 await anext(incoming)
+
+
+async def test_a_listener_that_gets_no_answer_any_more_ends(database: Database) -> None:
+    async with notices.listening(database.url, keepalive_seconds=0.2) as incoming:
+        await anext(incoming)
+        async with database.connection() as connection:
+            pid = await connection.fetchval(FIND_LISTENER)
+        # The connection stays open: only asking tells that nobody is at its other end.
+        with standing_still(pid):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                with pytest.raises(UnavailableError):
+                    await anext(incoming)
 
 
 async def test_a_server_that_is_not_there_is_named(empty_database_url: str) -> None:
