@@ -153,7 +153,7 @@ def _first_steps(url: str, key: str, run_id: str) -> list[str]:
         f"Matchstream is ready at {url}",
         f"API key: {key}",
         "",
-        "Try:",
+        "Open it in a browser and sign in with the key, or try:",
         f"  {curl} '{runs}'",
         f"  {curl} '{runs}/{run_id}/results?limit=3'",
         f"  {curl} -N '{runs}/{run_id}/events'",

@@ -1,5 +1,6 @@
 """Does the command line match files, follow runs and review results, for people and scripts?"""
 
+import csv
 import json
 import re
 import signal
@@ -51,10 +52,10 @@ def test_beside_a_running_service_it_needs_neither_address_nor_key(tmp_path: Pat
 
 
 def test_without_a_service_it_runs_one_for_as_long_as_it_takes(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+    data, out = tmp_path / "data", tmp_path / "matched.csv"
     documents = Path(INVOICES).read_bytes()
     matched = subprocess.run(
-        [COMMAND, "match", "-", *FILES[1:], *MAPPINGS],
+        [COMMAND, "match", "-", *FILES[1:], *MAPPINGS, "--out", str(out)],
         input=documents,
         capture_output=True,
         timeout=30,
@@ -63,7 +64,12 @@ def test_without_a_service_it_runs_one_for_as_long_as_it_takes(tmp_path: Path) -
         check=False,
     )
     assert (matched.returncode, matched.stdout) == (0, b""), matched.stderr.decode()
-    assert f" of {DOCUMENTS} documents matched" in matched.stderr.decode()
+    assert matched.stderr == b""
+    with out.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == DOCUMENTS
+    assert sum(bool(row["matched_reference_row_id"]) for row in rows) > DOCUMENTS / 2
+    assert list(tmp_path.glob("*unfinished*")) == []
     refused = run_command(data, "runs")
     assert refused.returncode == 1
     assert "No service runs on the data in" in refused.stderr

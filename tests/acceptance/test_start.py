@@ -1,6 +1,7 @@
 """Does the service start, stop and survive as a user sees it, and say in a sentence why not?"""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -55,14 +56,20 @@ def test_it_answers_and_shows_the_same_key_at_the_next_start(data_dir: Path) -> 
     assert (data_dir / "first-key").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_front_page_needs_no_key_and_runs_no_script(shared: ServiceProcess) -> None:
-    page = httpx2.get(f"{shared.url}/")
+@pytest.mark.parametrize(("path", "may_run_scripts"), [("/", True), ("/first-steps", False)])
+def test_a_page_needs_no_key_and_runs_no_script_but_ours(
+    shared: ServiceProcess, path: str, may_run_scripts: bool
+) -> None:
+    page = httpx2.get(f"{shared.url}{path}")
     assert page.status_code == 200
-    assert "First steps" in page.text
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    for name in ("style.css", "icon.svg"):
-        assert f'href="/static/{name}"' in page.text
-        assert httpx2.get(f"{shared.url}/static/{name}").status_code == 200
+    policy = page.headers["content-security-policy"].split("; ")
+    assert "default-src 'none'" in policy
+    assert ("script-src 'self'" in policy) is may_run_scripts
+    assert "unsafe" not in page.headers["content-security-policy"]
+    used = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
+    assert used
+    for name in used:
+        assert httpx2.get(f"{shared.url}{name}").status_code == 200
 
 
 def test_a_foreign_host_name_is_refused_as_a_problem(shared: ServiceProcess) -> None:

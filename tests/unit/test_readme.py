@@ -64,8 +64,8 @@ def command_name(command: CommandInfo) -> str:
     return command.name or command.callback.__name__
 
 
-def test_the_front_page_shows_the_same_first_steps() -> None:
-    page = (ROOT / "service/ui/static/index.html").read_text()
+def test_the_page_of_first_steps_shows_the_same() -> None:
+    page = (ROOT / "service/ui/static/first_steps.html").read_text()
     steps = README[README.index("## First steps") : README.index("## What else")]
     shown = re.findall(r"<pre><code>(.*?)</code></pre>", page, re.DOTALL)
     blocks = re.findall(r"^```sh\n(.*?)\n```$", steps, re.MULTILINE | re.DOTALL)
@@ -82,9 +82,11 @@ def test_the_front_page_shows_the_same_first_steps() -> None:
         ("$(reboot)", "http://127.0.0.1:8000"),
     ],
 )
-async def test_the_front_page_shows_the_address_it_was_asked_at(host: str, url: str) -> None:
+async def test_the_page_of_first_steps_shows_the_address_it_was_asked_at(
+    host: str, url: str
+) -> None:
     transport = httpx2.ASGITransport(Starlette(routes=pages.routes()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://here") as client:
-        page = await client.get("/", headers={"Host": host})
+        page = await client.get("/first-steps", headers={"Host": host})
     assert f"\nURL={url}\n" in page.text
     assert page.text.count("http://") == 1

@@ -1,0 +1,83 @@
+// Which view does the address ask for? One at a time; the last one is closed before the next opens.
+
+import { fill, h } from "./dom.js";
+import { showNew } from "./new.js";
+import { showResults } from "./results.js";
+import { showReview } from "./review.js";
+import { showRun } from "./run.js";
+import { showSettings } from "./settings.js";
+import { showStart } from "./start.js";
+
+const ROUTES = [
+  [/^\/$/, showStart],
+  [/^\/new$/, showNew],
+  [/^\/settings$/, showSettings],
+  [/^\/runs\/([^/]+)$/, showRun],
+  [/^\/runs\/([^/]+)\/review$/, showReview],
+  [/^\/runs\/([^/]+)\/results(?:\/([^/]+))?$/, showResults],
+];
+
+const view = document.getElementById("view");
+const connection = document.getElementById("connection");
+let open = null;
+
+/** What a view gets: where to draw, when to stop, and how to say that the stream is lost. */
+function context() {
+  const abort = new AbortController();
+  return {
+    view,
+    signal: abort.signal,
+    /** Call when the view closes. */
+    onClose: (work) => abort.signal.addEventListener("abort", work),
+    connection: (state) => {
+      if (!abort.signal.aborted) sayConnection(state);
+    },
+    fail: (error) => {
+      if (!abort.signal.aborted) fill(view, problem(error));
+    },
+    close: () => abort.abort(),
+  };
+}
+
+async function show() {
+  open?.close();
+  sayConnection("live");
+  const [path, query] = (location.hash.slice(1) || "/").split("?");
+  const route = ROUTES.map(([pattern, work]) => [path.match(pattern), work]).find(([match]) => match);
+  const here = (open = context());
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.getAttribute("href") === `#${path}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  fill(view, h("p", { class: "dim", role: "status" }, "Loading …"));
+  if (!route) return fill(view, problem(new Error("There is no such page.")));
+  try {
+    await route[1](here, ...route[0].slice(1).map((each) => each && decodeURIComponent(each)), new URLSearchParams(query));
+  } catch (error) {
+    here.fail(error);
+  }
+  if (!here.signal.aborted) {
+    document.title = `${view.querySelector("h1")?.textContent ?? "Matchstream"} – Matchstream`;
+    view.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+}
+
+function sayConnection(state) {
+  connection.hidden = state !== "lost";
+  connection.textContent = "Not connected: what you see may be old. Trying again …";
+}
+
+function problem(error) {
+  return h("section", { class: "empty" },
+    h("h1", {}, "That did not work"),
+    h("p", { role: "alert" }, error.message),
+    h("p", { class: "row" },
+      h("button", { class: "primary", onclick: show }, "Try again"),
+      h("a", { class: "button", href: "#/" }, "Runs")));
+}
+
+addEventListener("hashchange", show);
+addEventListener("offline", () => sayConnection("lost"));
+addEventListener("online", () => show());
+show();

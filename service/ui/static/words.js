@@ -1,0 +1,32 @@
+// How are numbers, times and states said?
+
+export const STATUS = {
+  queued: "Waiting",
+  running: "Running",
+  ai_resolving: "Asking the AI",
+  completed: "Completed",
+  failed: "Failed",
+  cancelled: "Cancelled",
+};
+export const TERMINAL = new Set(["completed", "failed", "cancelled"]);
+export const RUN_EVENTS = ["run.queued", "run.started", "run.progress", "run.ai_resolving", "run.completed", "run.failed", "run.cancelled"];
+
+export const count = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
+export const percent = (value) => (value === null || value === undefined ? "–" : `${(value * 100).toFixed(value === 1 || value === 0 ? 0 : 1)} %`);
+export const confidence = (value) => (value === null || value === undefined ? "–" : value.toFixed(4).replace(/0{1,2}$/, ""));
+
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+}
+
+export function ago(moment) {
+  const seconds = (Date.now() - Date.parse(moment)) / 1000;
+  if (seconds < 10) return "just now";
+  if (seconds < 86400) return `${duration(seconds)} ago`;
+  return new Date(moment).toLocaleString();
+}
+
+export const plural = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;

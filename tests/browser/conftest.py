@@ -1,0 +1,132 @@
+"""What does a browser test see? A real service, and a real Chromium that is signed in to it."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from service.cli.client import Client
+from tests.service_process import ServiceProcess, running
+
+SECONDS = 120
+PAGE_MILLISECONDS = 20_000
+DATA = Path(__file__).parents[1] / "data" / "invoices_1k"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# As root, without a screen, and without looking for updates or other hosts.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+MAPPINGS = [
+    {"source": "vendor_name", "target": "vendor_name", "strategy": "fuzzy", "weight": 0.6},
+    {"source": "amount", "target": "amount", "strategy": "numeric_range", "weight": 0.4},
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give this folder's tests the time that starting a service and a browser takes."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.timeout(SECONDS))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program; only where everything is tested it has to be there."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        reason = "There is no Chromium here: on Debian and Ubuntu, 'apt install chromium'."
+        if os.environ.get("CI"):  # noqa: TID251 - of the suite alone
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A running service, shared."""
+    with running(tmp_path_factory.mktemp("browser") / "data") as service:
+        yield service
+
+
+@dataclass
+class Tab:
+    """A page of the service; `complaints` are what the browser logged and what was refused."""
+
+    page: Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+
+    async def go(self, place: str) -> None:
+        """Open a place of the page, as a link to it does, and wait for its heading."""
+        await self.page.goto(f"{self.url}/#{place}")
+        await self.page.locator("main h1").wait_for()
+
+    async def sees(self, text: str) -> None:
+        """Wait until the text is there."""
+        await self.page.get_by_text(text).first.wait_for()
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """A browser of the test's own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS])
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def signed_in(browser: Browser, service: ServiceProcess, **look: Any) -> AsyncIterator[Tab]:
+    """Open a tab as a person does who has the key; `look` is size, colours and motion."""
+    context = await browser.new_context(**look)
+    context.set_default_timeout(PAGE_MILLISECONDS)
+    tab = Tab(await context.new_page(), service.url)
+    tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
+    tab.page.on("dialog", lambda dialog: tab.complaints.append(dialog.message))
+    await tab.page.goto(f"{service.url}/")
+    await tab.page.get_by_label("API key").fill(service.key)
+    await tab.page.get_by_role("button", name="Sign in").click()
+    await tab.page.get_by_role("heading", name="Runs").wait_for()
+    try:
+        yield tab
+    finally:
+        await context.close()
+
+
+async def make_run(service: ServiceProcess, name: str, documents: list[dict[str, Any]]) -> str:
+    """Match documents with the invoices' purchase orders; return the run's id."""
+    async with Client(service.url, service.key) as client:
+        reference = await client.upload_reference_data(
+            DATA / "purchase_orders.csv", name, id_column="po_id"
+        )
+        body = {"documents": [{**each, "collection": name} for each in documents]}
+        await client.ask("POST", "/v1/documents", json=body)
+        config = await client.create_config(
+            {
+                "name": name,
+                "reference_data_id": reference["id"],
+                "field_mappings": MAPPINGS,
+                "threshold": 0.8,
+                "review_threshold": 0.2,
+                "target_type": "collection",
+                "target_value": {"collection": name},
+            }
+        )
+        run = await client.start_run(config["id"])
+        async for _ in run.events():
+            pass
+        assert (await run.state())["status"] == "completed"
+    return run.id

@@ -1,0 +1,151 @@
+"""Do the pages lead from two files to a reviewed match, for everybody, whatever is in the data?"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser
+
+from service.cli.client import Client
+from tests.browser.conftest import DATA, Tab, make_run, signed_in
+from tests.service_process import ServiceProcess, running
+
+PHONE, DESKTOP = {"width": 390, "height": 800}, {"width": 1280, "height": 900}
+MARKUP = '<img src=x onerror="alert(1)">'
+
+
+def invoices(count: int) -> list[dict[str, Any]]:
+    """Documents that match an order well, badly or not at all, in turns."""
+    vendors = ("MGLL Steel PLC", "Steel of MGLL", "Nobody We Know")
+    return [
+        {"id": f"D{place}", "fields": {"vendor_name": vendors[place % 3], "amount": "3070.53"}}
+        for place in range(count)
+    ]
+
+
+async def test_a_newcomer_gets_from_two_files_to_a_reviewed_match(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with running(tmp_path / "data") as fresh:
+        async with signed_in(browser, fresh, viewport=DESKTOP) as tab:
+            page = tab.page
+            await tab.sees("Nothing has run yet")
+            await page.get_by_role("link", name="Start").click()
+            await (
+                page.locator("input[type=file]")
+                .nth(0)
+                .set_input_files(DATA / "purchase_orders.csv")
+            )
+            assert await page.get_by_label("Column with ids").input_value() == "po_id"
+            await page.get_by_role("button", name="Upload purchase_orders.csv").click()
+            await page.get_by_text("purchase_orders: 1,000 rows").wait_for()
+            await page.locator("input[type=file]").set_input_files(DATA / "invoices.csv")
+            await page.get_by_role("button", name="Upload invoices.csv").click()
+            await page.get_by_role("group", name="vendor_name").wait_for()
+            await page.get_by_role("button", name="Try on 100 documents").click()
+            await tab.sees("of 100 documents would match.")
+            await page.get_by_role("button", name="Run", exact=True).click()
+            await tab.sees("500 documents done.")
+
+            await page.get_by_role("link", name="Review", exact=True).click()
+            await page.get_by_label("Queue").select_option("matched")
+            await page.get_by_role("button", name="Approve", exact=False).nth(1).wait_for()
+            await page.keyboard.press("a")
+            await page.get_by_text(": approved.").wait_for()
+            await page.keyboard.press("u")
+            await page.get_by_text(": taken back.").wait_for()
+            await page.get_by_role("button", name="Approve all matched").click()
+            await page.get_by_role("dialog").get_by_role("button", name="Approve all").click()
+            await tab.sees("Nothing waits here")
+            assert tab.complaints == []
+        async with Client(fresh.url, fresh.key) as client:
+            (run,) = [
+                run async for run in client.walk("/v1/matching/runs", {}) if not run["dry_run"]
+            ]
+            results = [result async for result in client.run(run["id"]).results()]
+        matched = {result["status"] for result in results if result["matched_reference_row_id"]}
+        assert matched == {"approved"}
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_pages_can_be_used_by_everybody(
+    browser: Browser, service: ServiceProcess, viewport: dict[str, int], colours: str
+) -> None:
+    run_id = await make_run(service, f"{viewport['width']} {colours}", invoices(12))
+    look = {"viewport": viewport, "color_scheme": colours, "reduced_motion": "reduce"}
+    async with signed_in(browser, service, **look) as tab:
+        places = ("/", "/new", f"/runs/{run_id}", f"/runs/{run_id}/results", "/settings")
+        for place in (*places, f"/runs/{run_id}/review"):
+            await tab.go(place)
+            await tab.page.wait_for_load_state("networkidle" if place == "/new" else "load")
+            assert await violations(tab) == [], place
+            assert await overflow(tab) == 0, place
+        await tab.page.get_by_role("group", name="Candidates").wait_for()
+        await tab.page.get_by_text("Keys", exact=True).click()
+        assert await violations(tab) == []
+        assert await overflow(tab) == 0
+        assert tab.complaints == []
+
+
+async def violations(tab: Tab) -> list[str]:
+    """Return what an audit of the page's accessibility finds."""
+    found = await Axe().run(tab.page)
+    return [
+        f"{each['id']}: {[node['html'] for node in each['nodes']]}"
+        for each in found.response["violations"]
+    ]
+
+
+async def overflow(tab: Tab) -> int:
+    """Return by how many pixels the page is wider than the window."""
+    root = "document.documentElement"
+    return int(await tab.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
+
+
+async def test_what_is_in_the_data_never_becomes_part_of_the_page(
+    browser: Browser, service: ServiceProcess
+) -> None:
+    fields = {"vendor_name": MARKUP, "amount": "3070.53"}
+    documents = [{"id": MARKUP, "filename": f"{MARKUP}.pdf", "fields": fields}]
+    run_id = await make_run(service, MARKUP, documents)
+    async with signed_in(browser, service) as tab:
+        for place in ("/", f"/runs/{run_id}", f"/runs/{run_id}/results"):
+            await tab.go(place)
+            await tab.sees(MARKUP)
+        await tab.go(f"/runs/{run_id}/review")
+        await tab.page.get_by_label("Queue").select_option("pending")
+        await tab.page.get_by_role("heading", name=f"{MARKUP}.pdf").wait_for()
+        assert await tab.page.locator("main img").count() == 0
+        assert tab.complaints == []
+
+
+async def test_a_result_that_someone_else_reviewed_is_not_overwritten(
+    browser: Browser, service: ServiceProcess
+) -> None:
+    run_id = await make_run(service, "two reviewers", invoices(3))
+    async with signed_in(browser, service) as tab, Client(service.url, service.key) as other:
+        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        card = tab.page.get_by_role("region", name="Result", exact=True)
+        await card.get_by_role("heading", name="D0").wait_for()
+        (first,) = [result async for result in other.run(run_id).results(document_id="D0")]
+        path = f"/v1/matching/runs/{run_id}/results/{first['id']}"
+        await other.ask("POST", f"{path}/review", json={"status": "rejected"})
+        await tab.page.keyboard.press("a")
+        await tab.sees("Someone else has reviewed this result meanwhile")
+        await card.get_by_text("rejected").wait_for()
+        assert (await other.ask("GET", path))["status"] == "rejected"
+
+
+async def test_a_service_that_went_away_is_said_and_found_again(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with running(tmp_path / "data") as first:
+        async with signed_in(browser, first) as tab:
+            port = first.url.rpartition(":")[2]
+            first.stop()
+            await tab.sees("Not connected: what you see may be old.")
+            with running(tmp_path / "data", extra={"MATCHSTREAM_PORT": port}):
+                await tab.page.locator("#connection").wait_for(state="hidden")
+            assert tab.complaints == []
