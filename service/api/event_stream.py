@@ -1,7 +1,8 @@
 """How do blocks reach a reader, and what becomes of one that leaves or takes nothing?
 
-A reader costs two tasks: one pours blocks, the other waits for the reader to leave. One timeout
-bounds each send, and also ends the pouring when the reader has left.
+A reader costs two tasks: one pours blocks, the other waits for the reader to leave. The pouring is
+ended from outside: when the reader has left, or when a send takes too long, which one timer looks
+for that is not set anew with every event.
 """
 
 import asyncio
@@ -39,7 +40,8 @@ class EventStream(Response):
         self._hub = hub
         self._seconds = send_timeout_seconds
         self._limit = asyncio.timeout(None)
-        self._latest: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._sending_since: float | None = None
         self._is_pouring = False
         self._is_gone = False
 
@@ -64,6 +66,7 @@ class EventStream(Response):
 
     async def _pour(self, send: Send) -> None:
         self._is_pouring = True
+        self._look_later(self._seconds)
         try:
             async with aclosing(self._blocks):
                 with self._hub.told_of_the_end(self._hurry):
@@ -74,32 +77,43 @@ class EventStream(Response):
                     await self._send(send, _body(b"", more=False))
         finally:
             self._is_pouring = False
+            if self._timer is not None:
+                self._timer.cancel()
 
     async def _send(self, send: Send, message: Message) -> None:
-        self._bound(asyncio.get_running_loop().time() + self._seconds)
+        self._sending_since = asyncio.get_running_loop().time()
         await send(message)
-        self._bound(None)
+        self._sending_since = None
 
-    def _bound(self, when: float | None) -> None:
-        """End the pouring at the time; at once if the reader has left."""
-        if self._is_gone:
-            when = asyncio.get_running_loop().time()
-        elif when is not None and self._latest is not None:
-            when = min(when, self._latest)
-        if self._is_pouring and not self._limit.expired():
-            self._limit.reschedule(when)
+    def _look_later(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """End the pouring when a send has taken too long; else look again when it could have."""
+        now = asyncio.get_running_loop().time()
+        left = self._seconds - (now - (self._sending_since or now))
+        if left <= 0:
+            self._end()
+        else:
+            self._look_later(left)
 
     def _hurry(self) -> None:
         """Leave a reader that takes nothing only so long to say goodbye."""
-        self._latest = asyncio.get_running_loop().time() + GOODBYE_SECONDS
-        self._bound(self._limit.when())
+        self._seconds = min(self._seconds, GOODBYE_SECONDS)
+        self._look_later(self._seconds)
 
     async def _listen(self, receive: Receive) -> None:
         """End the pouring when the reader leaves."""
         while (await receive())["type"] != "http.disconnect":
             pass
         self._is_gone = True
-        self._bound(None)
+        self._end()
+
+    def _end(self) -> None:
+        if self._is_pouring and not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time())
 
 
 def _body(block: bytes, *, more: bool) -> Message:

@@ -10,9 +10,8 @@ reader: a slow one falls behind in the table, not in memory.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from uuid import UUID
 
 import structlog
@@ -26,6 +25,7 @@ from service.engine.event_sources import (
     is_whole,
     read_page,
 )
+from service.engine.feeds import Feed, Sleeper
 from service.engine.run_states import RunStates
 from service.engine.signals import SLOW_POLL_SECONDS, Signals
 from service.store import events
@@ -38,67 +38,6 @@ RING_SIZE = 256
 
 class EventsGoneError(Exception):
     """What follows the reader's number is no longer kept: only a snapshot leads on."""
-
-
-class _Feed:
-    """The newest events of one source, shared by its readers."""
-
-    def __init__(self, source: Source, head: int, ring_size: int) -> None:
-        self.source = source
-        self.head = head
-        self.readers = 0
-        # Without a hole, up to the head.
-        self._ring: deque[StreamedEvent] = deque(maxlen=ring_size)
-        self._grown = asyncio.Event()
-
-    async def follow(self, database: Database, signals: Signals) -> None:
-        """Read new events as notices come, until cancelled."""
-        with signals.subscribe(self.source.topic) as wake:
-            while True:
-                try:
-                    while await self._read_on(database):
-                        pass
-                except UnavailableError as error:
-                    log.warning("database_away", action="follow", reason=str(error))
-                await wake.wait(None)
-
-    async def _read_on(self, database: Database) -> bool:
-        """Read the next page; return whether there may be more."""
-        page = await read_page(database, self.source, self.head)
-        if page:
-            if is_whole(page, self.head, self.head):
-                self._ring.extend(page)
-            else:
-                # Whoever stands before the hole learns of it from the table.
-                self._ring.clear()
-            self.head = page[-1].number
-            self.wake_readers()
-        return len(page) == events.PAGE_LIMIT
-
-    def wake_readers(self) -> None:
-        """Let everyone who waits look again."""
-        self._grown.set()
-        self._grown = asyncio.Event()
-
-    async def wait(self, seconds: float | None) -> bool:
-        """Return whether there may be something new, before so many seconds are over.
-
-        Look before waiting, with no await between.
-        """
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._grown.wait()
-        except TimeoutError:
-            return False
-
-    def since(self, number: int) -> Sequence[StreamedEvent] | None:
-        """Return the events above `number`, or None when the ring does not reach back so far."""
-        behind = self.head - number
-        if behind <= 0:
-            return ()
-        if behind > len(self._ring):
-            return None
-        return [self._ring[place] for place in range(-behind, 0)]
 
 
 class Hub:
@@ -120,7 +59,7 @@ class Hub:
         self._signals = signals
         self._tasks = tasks
         self._ring_size = ring_size
-        self._feeds: dict[Source, tuple[_Feed, asyncio.Task[None]]] = {}
+        self._feeds: dict[Source, tuple[Feed, asyncio.Task[None]]] = {}
         self._farewells: set[Callable[[], None]] = set()
         self.is_closing = False
 
@@ -139,20 +78,21 @@ class Hub:
         Raises EventsGoneError when what comes next is no longer kept, UnavailableError when the
         database is away and the reader lies behind the ring.
         """
-        async with self._feed(source, after if head is None else head) as feed:
-            while not self.is_closing:
-                batch = feed.since(after)
-                if batch is None:
-                    known = max(feed.head, head or 0)
-                    page = await read_page(self._database, source, after)
-                    if not is_whole(page, after, known):
-                        raise EventsGoneError
-                    batch = page
-                if batch:
-                    after = batch[-1].number
-                    yield batch
-                elif not await feed.wait(silence_seconds):
-                    yield ()
+        head = after if head is None else head
+        async with self._feed(source, head) as feed:
+            with closing(Sleeper(silence_seconds)) as sleeper:
+                while not self.is_closing:
+                    batch = feed.since(after)
+                    if batch is None:
+                        known = max(feed.head, head)
+                        batch = page = await read_page(self._database, source, after)
+                        if not is_whole(page, after, known):
+                            raise EventsGoneError
+                    if batch:
+                        after = batch[-1].number
+                        yield batch
+                    elif not await feed.wait(sleeper):
+                        yield ()
 
     @contextmanager
     def told_of_the_end(self, farewell: Callable[[], None]) -> Iterator[None]:
@@ -201,9 +141,9 @@ class Hub:
             task.cancel()
 
     @asynccontextmanager
-    async def _feed(self, source: Source, head: int) -> AsyncIterator[_Feed]:
+    async def _feed(self, source: Source, head: int) -> AsyncIterator[Feed]:
         if source not in self._feeds:
-            feed = _Feed(source, head, self._ring_size)
+            feed = Feed(source, head, self._ring_size)
             task = self._tasks.create_task(feed.follow(self._database, self._signals))
             self._feeds[source] = (feed, task)
         feed, task = self._feeds[source]

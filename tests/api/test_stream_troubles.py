@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from structlog.testing import capture_logs
 
-from service.api import stream
+from service.api import event_stream, stream
 from service.api.context import Services, StreamTimes
 from service.api.watched import WatchedRun
 from service.engine import hub
@@ -97,6 +97,54 @@ async def test_a_reader_that_takes_nothing_is_dropped(idle: Live) -> None:
     # Cut, not ended: half a stream must not pass for a whole one.
     assert not body.endswith(b"0\r\n\r\n")
     assert [line["log_level"] for line in logs if line["event"] == "reader_dropped"] == ["info"]
+
+
+def is_open_on_our_side(reader: socket.socket) -> bool:
+    """Whether the service's end of the connection is established, and not closed."""
+    (_, ours), (_, theirs) = reader.getpeername(), reader.getsockname()
+    established = "01"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, state, *_ = line.split()
+        if local.endswith(f":{ours:04X}") and remote.endswith(f":{theirs:04X}"):
+            return state == established
+    return False
+
+
+async def test_the_connection_of_a_reader_that_takes_nothing_is_closed_on_our_side(
+    idle: Live,
+) -> None:
+    begun = await story.begin(idle.world)
+    await add_large_events(begun)
+    stalling = await connect_stalling(idle, f"{begun.path}?last_event_id=0")
+    with capture_logs() as logs, stalling as reader:
+        assert is_open_on_our_side(reader)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            # Its own end stays open, and unread.
+            while is_open_on_our_side(reader):  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.01)
+    assert [line["event"] for line in logs] == ["reader_dropped"]
+    assert idle.engine.hub._feeds == {}
+
+
+async def test_a_stalled_reader_does_not_hold_up_the_stop_of_the_service(
+    database_url: str, tmp_path: Path
+) -> None:
+    times = StreamTimes(send_timeout_seconds=600)
+    async with (
+        asyncio.timeout(2 * PATIENCE_SECONDS),
+        running(database_url, tmp_path, options=IDLE, stream_times=times) as live,
+    ):
+        begun = await story.begin(live.world)
+        await add_large_events(begun)
+        with await connect_stalling(live, f"{begun.path}?last_event_id=0"):
+            async with opened(live.client, begun.path) as healthy:
+                await healthy.next_event()
+                live.engine.stopping.set()
+                (goodbye,) = await healthy.rest()
+                assert goodbye.retry == "2000"
+            async with asyncio.timeout(event_stream.GOODBYE_SECONDS + PATIENCE_SECONDS):
+                while live.engine.hub._farewells:  # noqa: ASYNC110 - no event
+                    await asyncio.sleep(0.01)
 
 
 async def test_a_reader_that_leaves_takes_its_feed_with_it(idle: Live) -> None:
