@@ -74,14 +74,20 @@ class Names:
 
 @dataclass(slots=True)
 class Desk:
-    """A workspace with an engine that sends its events."""
+    """A workspace whose webhooks hear of its events, once an engine is `sending`."""
 
     world: World
     signals: Signals
-    engine: DeliveryEngine
     box: SecretBox
     clock: Clock
+    running: DeliveryEngine | None = None
     secrets: dict[WebhookId, str] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> DeliveryEngine:
+        """The engine that sends."""
+        assert self.running is not None
+        return self.running
 
     @property
     def database(self) -> Database:
@@ -180,7 +186,7 @@ async def opened(database: Database, setting: Setting | None = None) -> AsyncIte
         signals.running(database) as live,
         sending(database, live, box, clock, setting or Setting()) as engine,
     ):
-        yield Desk(world, live, engine, box, clock)
+        yield Desk(world, live, box, clock, engine)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """How does one message reach an endpoint, and no address that it must not reach?
 
-    post ─► pool ─► connection to the name: kept alive, one name never on another's connection
-                        └─ new: resolve ─► check every address ─► connect to what was checked
+    post ─► connection to the name: one that was kept, never another name's
+              └─ or a new one: resolve ─► check every address ─► connect to what was checked
 
 TLS and the Host header are about the name; the connection goes to the checked address, so that a
 name which answers differently a moment later changes nothing.
@@ -11,7 +11,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,6 +20,7 @@ import httpcore2
 
 from service.domain.addresses import Network, is_reachable
 from service.domain.webhook_urls import Target
+from service.engine.kept_connections import KeptConnections
 from service.engine.name_resolution import Resolve, UnknownNameError
 
 LIMIT_SECONDS = 15.0
@@ -28,7 +29,6 @@ CONNECT_SECONDS = 5.0
 # For the reply's body, once its status is known.
 BODY_SECONDS = 2.0
 KEPT_REPLY_BYTES = 1_024
-KEEPALIVE_SECONDS = 10.0
 USER_AGENT = "Matchstream"
 
 
@@ -96,9 +96,9 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
 class Poster:
     """Sends messages over connections of its own; use `webhook_posts.opened`."""
 
-    def __init__(self, pool: httpcore2.AsyncConnectionPool, limit_seconds: float) -> None:
-        """Send through the pool, each message within the limit."""
-        self._pool = pool
+    def __init__(self, connections: KeptConnections, limit_seconds: float) -> None:
+        """Send over the connections, each message within the limit."""
+        self._connections = connections
         self._limit_seconds = limit_seconds
 
     async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -151,14 +151,18 @@ class Poster:
             **headers,
         }
         named = [(name.encode(), value.encode()) for name, value in sent.items()]
-        async with self._pool.stream(b"POST", url, headers=named, content=body) as response:
+        request = httpcore2.Request(b"POST", url, headers=named, content=body)
+        async with (
+            self._connections.lent(target) as connection,
+            # Whatever comes: a reply that is not read to its end ends its connection.
+            aclosing(await connection.handle_async_request(request)) as response,
+        ):
             reply.status_code = response.status
             reply.retry_after = _retry_after(response.headers, datetime.now(UTC))
             async with asyncio.timeout(BODY_SECONDS):
                 async for part in response.aiter_stream():
                     reply.body += part[: KEPT_REPLY_BYTES - len(reply.body)]
                     if len(reply.body) == KEPT_REPLY_BYTES:
-                        # What follows is not read: the connection ends here.
                         return
 
 
@@ -204,11 +208,11 @@ async def opened(
     tls: ssl.SSLContext | None = None,
     limit_seconds: float = LIMIT_SECONDS,
 ) -> AsyncIterator[Poster]:
-    """Lend something that posts over up to so many connections; they are closed at the end."""
-    async with httpcore2.AsyncConnectionPool(
-        ssl_context=tls or httpcore2.default_ssl_context(),
-        max_connections=connections,
-        keepalive_expiry=KEEPALIVE_SECONDS,
-        network_backend=_CheckedNetwork(access, resolve),
-    ) as pool:
-        yield Poster(pool, limit_seconds)
+    """Lend something that posts, and keeps so many connections at most until the end."""
+    kept = KeptConnections(
+        _CheckedNetwork(access, resolve), tls or httpcore2.default_ssl_context(), connections
+    )
+    try:
+        yield Poster(kept, limit_seconds)
+    finally:
+        await kept.close()

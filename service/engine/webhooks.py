@@ -64,7 +64,7 @@ class DeliveryOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryTools:
-    """What the engine works with; `poster` sends over at least as many connections as slots."""
+    """What the engine works with."""
 
     database: Database
     signals: Signals

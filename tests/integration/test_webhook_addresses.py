@@ -191,3 +191,46 @@ async def test_the_system_is_asked_for_names() -> None:
     resolve = SystemResolver(max_questions=0)
     with pytest.raises(UnknownNameError, match="too many names"):
         await resolve("localhost", 80)
+
+
+async def connections_of(poster: webhook_posts.Poster, hooks: Sequence[Receiver]) -> int:
+    """Post to each, one after the other; return how many connections are kept."""
+    for hook in hooks:
+        target = read_url(hook.url, allow_http=True)
+        assert (await poster.post(target, {}, b"{}")).status_code is not None
+    return len(poster._connections._idle)
+
+
+async def test_no_more_connections_are_kept_than_asked_for() -> None:
+    async with (
+        receiver.receiving() as first,
+        receiver.receiving() as second,
+        receiver.receiving() as third,
+        webhook_posts.opened(HERE, Names(), 2) as poster,
+    ):
+        assert await connections_of(poster, [first]) == 1
+        assert await connections_of(poster, [first, second, third, first]) == 2
+
+
+async def test_a_connection_that_the_other_side_closed_is_not_used_again() -> None:
+    names = Names()
+    async with webhook_posts.opened(HERE, names, 2) as poster:
+        async with receiver.receiving() as hook:
+            assert await connections_of(poster, [hook]) == 1
+        # The port is free again, and the kept connection at its end.
+        target = read_url(hook.url, allow_http=True)
+        assert (await poster.post(target, {}, b"{}")).error is not None
+        assert names.asked == ["127.0.0.1"] * 2
+
+
+async def test_a_reply_that_is_cut_ends_its_connection(hook: Receiver) -> None:
+    hook.answering = receiver.always(Answer(200, body=b"x" * 100_000))
+    async with webhook_posts.opened(HERE, Names(), 2) as poster:
+        assert await connections_of(poster, [hook]) == 0
+
+
+async def test_a_reply_that_is_no_http_is_a_failure(hook: Receiver) -> None:
+    hook.answering = receiver.always(Answer(200, {"Broken": "a\0b"}))
+    (reply,) = await post(hook.url, Names())
+    assert reply.error is not None
+    assert reply.error.startswith("The connection was lost: ")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from service.domain.errors import StartupError
 from service.settings import Settings, database_place, load, unknown_variables, variable
@@ -35,6 +36,9 @@ def test_defaults_are_a_private_service_on_this_machine(
         ("database_url", "postgresql://me@db/mine", "postgresql://me@db/mine"),
         ("allowed_hosts", "Match.Example, localhost", ("match.example", "localhost")),
         ("workers", "3", 3),
+        ("webhook_allow_http", "true", True),
+        ("webhook_networks", "10.1.0.0/16, fd00::/8", ("10.1.0.0/16", "fd00::/8")),
+        ("secret_key", "x" * 32, SecretStr("x" * 32)),
         (
             "cors_origins",
             "https://App.example, http://[::1]:3000",
@@ -61,6 +65,12 @@ def test_the_environment_is_read(
         ("MATCHSTREAM_CORS_ORIGINS", "https://app.example/", ORIGINS),
         ("MATCHSTREAM_CORS_ORIGINS", "app.example", ORIGINS),
         ("MATCHSTREAM_READS_PER_MINUTE", "0", "a whole number, 1 or more"),
+        ("MATCHSTREAM_WEBHOOK_ALLOW_HTTP", "perhaps", "true or false"),
+        (
+            "MATCHSTREAM_WEBHOOK_NETWORKS",
+            "10.0.0.1/8",
+            "networks like 10.1.0.0/16, separated by commas",
+        ),
         ("MATCHSTREAM_LOG_LEVEL", "loud", "debug, info, warning or error"),
         ("MATCHSTREAM_SHUTDOWN_SECONDS", "-1", "a number of seconds above 0 and up to 600"),
     ],
@@ -125,3 +135,15 @@ def test_a_wrong_database_url_is_named_but_not_shown(monkeypatch: pytest.MonkeyP
     with pytest.raises(StartupError, match=r"^DATABASE_URL cannot be used") as caught:
         load()
     assert "secret" not in str(caught.value)
+
+
+def test_a_secret_key_that_is_too_short_is_named_but_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MATCHSTREAM_SECRET_KEY", "guessable")
+    with pytest.raises(StartupError, match="32 or more characters") as caught:
+        load()
+    assert "guessable" not in str(caught.value)
+    monkeypatch.setenv("MATCHSTREAM_SECRET_KEY", "y" * 32)
+    assert "yyy" not in repr(load())
+    assert load().plain_secret_key == "y" * 32
