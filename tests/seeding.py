@@ -73,18 +73,18 @@ async def add_reference(
     """Add ready reference data with text columns."""
     reference_id = ReferenceDataId(new_id())
 
-    async def blocks() -> AsyncIterator[bytes]:
+    async def blocks(generation: int) -> AsyncIterator[bytes]:
         yield encode_rows(
-            (reference_id, 1, position, row_id, list(values))
+            (generation, position, row_id, list(values))
             for position, (row_id, values) in enumerate(rows)
         )
 
     async with database.transaction() as connection:
-        await reference.begin(connection, workspace_id, reference_id, SourceType.JSON)
-        await reference.copy_rows(connection, blocks())
+        generation = await reference.begin(connection, workspace_id, reference_id, SourceType.JSON)
+        await reference.copy_rows(connection, blocks(generation))
         typed = tuple(Column(name, ColumnType.STRING) for name in columns)
         imported = Import(name="Vendors", columns=typed, row_count=len(rows))
-        await reference.finish(connection, workspace_id, reference_id, imported)
+        await reference.finish(connection, workspace_id, reference_id, generation, imported)
     return reference_id
 
 

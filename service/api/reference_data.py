@@ -23,7 +23,7 @@ from service.store.database import Connection
 
 MAX_VERSION = 2**31 - 1
 # What is behind it is still a position that the database knows.
-MAX_POSITION = 2**63 - 2
+MAX_POSITION = 2**31 - 2
 LISTING = pagination.Listing(key=ReferenceDataId)
 # The key of a row is its version and position: all pages are of the version of the first one.
 ROWS_LISTING = pagination.Listing(

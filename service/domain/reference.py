@@ -64,8 +64,9 @@ class Column:
 class ReferenceVersion:
     """Which rows a version of reference data consists of.
 
-    A replace starts a new `generation`, an append makes the current one longer: the rows of a
-    version are those of its generation with `position < row_count`, in order of position.
+    A replace starts a new `generation`, whose number no other rows have, an append makes the
+    current one longer: the rows of a version are those of its generation with
+    `position < row_count`, in order of position.
     `id_column` is where the row ids were read from, None where they are made from positions.
     """
 

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from service.ingest.instructions import Instructions, Outcome, UploadTarget
 from service.ingest.uploads import DocumentUpload, ReferenceUpload, find_repeats
-from service.store.copy_text import encode_array, encode_row, encode_text
+from service.store.copy_text import encode_arrays, encode_row, encode_texts
 
 
 class UploadParser:
@@ -30,13 +30,13 @@ class UploadParser:
 
     def _reference_data(self) -> Iterator[bytes]:
         upload = ReferenceUpload(self._file, self._instructions)
-        start = f"{self._instructions.reference_data_id}\t{self._instructions.generation}\t"
+        start = f"{self._instructions.generation}\t"
         behind = self._instructions.first_position
         for block in upload.blocks():
             # Rows count from 1, positions from 0.
-            rows = zip(block.ids, block.rows, strict=True)
+            rows = zip(encode_texts(block.ids), encode_arrays(block.rows), strict=True)
             lines = [
-                f"{start}{position}\t{encode_text(row_id)}\t{encode_array(row)}\n"
+                f"{start}{position}\t{row_id}\t{row}\n"
                 for position, (row_id, row) in enumerate(rows, behind + block.first - 1)
             ]
             yield "".join(lines).encode()

@@ -68,14 +68,18 @@ class Uploads:
         Raises InvalidInputError that names rows and columns; nothing is left behind then.
         """
         identifier = ReferenceDataId(new_id())
-        asked = replace(instructions, reference_data_id=str(identifier))
-        source_type = _SOURCE_TYPES[asked.format]
+        source_type = _SOURCE_TYPES[instructions.format]
         try:
             async with self._turn(upload, instructions), self._database.transaction() as connection:
-                await reference.begin(connection, workspace_id, identifier, source_type)
+                generation = await reference.begin(
+                    connection, workspace_id, identifier, source_type
+                )
+                asked = replace(instructions, generation=generation)
                 outcome = await _copy_rows(connection, upload, asked)
                 imported = replace(_imported(outcome), name=name or outcome.name or "")
-                return await reference.finish(connection, workspace_id, identifier, imported)
+                return await reference.finish(
+                    connection, workspace_id, identifier, generation, imported
+                )
         except InvalidInputError as error:
             if name is not None:
                 failed = _never_made(workspace_id, identifier, name, source_type, str(error))
@@ -178,7 +182,6 @@ def _go_on_from(change: Change, instructions: Instructions, *, is_append: bool) 
     current = change.before.current
     return replace(
         instructions,
-        reference_data_id=str(change.before.id),
         generation=change.generation,
         first_position=change.first_position,
         columns=tuple(column.name for column in current.columns) if is_append else None,

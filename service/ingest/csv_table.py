@@ -2,8 +2,8 @@
 
 import codecs
 import csv
-from collections.abc import Iterator
-from io import TextIOWrapper
+from collections.abc import Iterable, Iterator
+from io import StringIO, TextIOWrapper
 from typing import BinaryIO, Final
 
 from service.ingest.encodings import Encoding
@@ -41,6 +41,8 @@ _NOT_DECODED: dict[Encoding, str] = {
     )
 }
 _MARK = "matchstream-mark"
+# Lines are looked at so many characters at a time, and one by one only where something is wrong.
+CHUNK_CHARACTERS = 65_536
 
 
 def _mark(error: UnicodeError) -> tuple[str, int]:
@@ -78,9 +80,31 @@ class _Lines:
         self.fault: str | None = None
         self.row_characters = 0
         self.block_characters = 0
+        # Since the last row ended, in chunks that were not looked at line by line.
+        self.open_characters = 0
 
     def __iter__(self) -> Iterator[str]:
-        while line := self._text.readline(MAX_ROW_CHARACTERS + 1):
+        while chunk := self._text.read(CHUNK_CHARACTERS):
+            # A line end of two characters must not be parted.
+            chunk += self._text.readline(MAX_ROW_CHARACTERS + 1)
+            lines = StringIO(chunk, newline="")
+            if self._is_plain(chunk):
+                self.block_characters += len(chunk)
+                self.open_characters += len(chunk)
+                if self.open_characters > MAX_ROW_CHARACTERS:
+                    raise _RowTooLongError
+                yield from lines
+            else:
+                yield from self._look_closer(lines)
+
+    def _is_plain(self, chunk: str) -> bool:
+        """Whether nothing can be wrong with any line of a chunk, nor with a row that it is in."""
+        if self.row_characters or len(chunk) > 2 * CHUNK_CHARACTERS or "\0" in chunk:
+            return False
+        return chunk.isascii() or _is_utf8(chunk)
+
+    def _look_closer(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
             self.row_characters += len(line)
             if self.row_characters > MAX_ROW_CHARACTERS:
                 raise _RowTooLongError
@@ -178,7 +202,9 @@ class CsvTable:
         lines, width = self._lines, len(self.columns)
         rows: list[Cells] = []
         for row in reader:
-            lines.end_row()
+            lines.open_characters = 0
+            if lines.row_characters:
+                lines.end_row()
             if len(row) != width or lines.fault:
                 if not row and not lines.fault:
                     continue

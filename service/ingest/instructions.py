@@ -37,7 +37,7 @@ class Instructions:
 
     `delimiter` and `encoding` are for CSV alone, `sheet` for XLSX, `filename_column` for tables;
     `collection` is where documents go that
-    name none; `reference_data_id` and `generation` are written into every row of reference data.
+    name none; `generation` is written into every row of reference data.
     Rows are put behind the `first_position` ones that are there; with `columns`, only these are
     taken, and written in this order. `needs_name` asks a JSON body for one.
     `repeats_of` asks for nothing but the rows that have the id of the row with that number.
@@ -51,7 +51,6 @@ class Instructions:
     delimiter: str | None = None
     encoding: Encoding | None = None
     sheet: str | None = None
-    reference_data_id: str = ""
     generation: int = 1
     first_position: int = 0
     columns: tuple[str, ...] | None = None

@@ -39,7 +39,10 @@ def read(block: TableBlock, place: int, name: str, problems: Problems) -> list[s
     Empty and overlong ids are noted.
     """
     numbers = range(block.first, block.first + len(block.rows))
-    ids = [row[place] or "" if place < len(row) else "" for row in block.rows]
+    try:
+        ids = [row[place] or "" for row in block.rows]
+    except IndexError:
+        ids = [row[place] or "" if place < len(row) else "" for row in block.rows]
     if not all(ids) or max(map(len, ids)) > CLIENT_ID_MAX_LENGTH:
         for number, row_id in zip(numbers, ids, strict=True):
             check(row_id, number, name, problems)

@@ -52,10 +52,10 @@ WITH gone AS (
           SELECT 1 FROM runs r
           WHERE r.reference_data_id = v.reference_data_id AND r.reference_data_version = v.version
       )
-    RETURNING v.reference_data_id, v.generation
+    RETURNING v.generation
 )
-INSERT INTO abandoned_rows (reference_data_id, generation)
-SELECT DISTINCT gone.reference_data_id, gone.generation FROM gone
+INSERT INTO abandoned_rows (generation)
+SELECT DISTINCT generation FROM gone
 ON CONFLICT DO NOTHING
 """
 
@@ -72,23 +72,18 @@ async def find_unused_versions(connection: Connection) -> bool:
 
 
 _SOME_ROWS = """
-SELECT a.reference_data_id, a.generation FROM abandoned_rows a
-WHERE NOT EXISTS (
-    SELECT 1 FROM reference_versions v
-    WHERE v.reference_data_id = a.reference_data_id AND v.generation = a.generation
-)
+SELECT generation FROM abandoned_rows a
+WHERE NOT EXISTS (SELECT 1 FROM reference_versions v WHERE v.generation = a.generation)
 LIMIT 1
 FOR UPDATE OF a SKIP LOCKED
 """
 _DELETE_ROWS = """
 DELETE FROM reference_rows
-WHERE reference_data_id = $1 AND generation = $2 AND position IN (
-    SELECT position FROM reference_rows
-    WHERE reference_data_id = $1 AND generation = $2
-    ORDER BY position LIMIT $3
+WHERE generation = $1 AND position IN (
+    SELECT position FROM reference_rows WHERE generation = $1 ORDER BY position LIMIT $2
 )
 """
-_ROWS_ARE_GONE = "DELETE FROM abandoned_rows WHERE reference_data_id = $1 AND generation = $2"
+_ROWS_ARE_GONE = "DELETE FROM abandoned_rows WHERE generation = $1"
 
 
 async def remove_rows(connection: Connection) -> bool:
@@ -96,13 +91,12 @@ async def remove_rows(connection: Connection) -> bool:
 
     A generation of which a version is still there waits until that is given up too.
     """
-    record = await connection.fetchrow(_SOME_ROWS)
-    if record is None:
+    generation = await connection.fetchval(_SOME_ROWS)
+    if generation is None:
         return False
-    place = (record["reference_data_id"], record["generation"])
-    done = await connection.execute(_DELETE_ROWS, *place, BATCH_ROWS)
+    done = await connection.execute(_DELETE_ROWS, generation, BATCH_ROWS)
     if _count(done) < BATCH_ROWS:
-        await connection.execute(_ROWS_ARE_GONE, *place)
+        await connection.execute(_ROWS_ARE_GONE, generation)
     return True
 
 

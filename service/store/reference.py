@@ -27,10 +27,9 @@ from service.store.database import Connection, Record, copy_text, fetch_one
 COPY_TIMEOUT_SECONDS = 3600.0
 
 # The order in which `copy_text` rows for `copy_rows` are written.
-COPY_COLUMNS = ("reference_data_id", "generation", "position", "row_id", "row_values")
+COPY_COLUMNS = ("generation", "position", "row_id", "row_values")
 
 FIRST_VERSION = 1
-FIRST_GENERATION = 1
 _ROW_ID_CONSTRAINT = "reference_rows_row_id"
 # Before the first page: newer than every id.
 _ABOVE_ALL_IDS = UUID(int=2**128 - 1)
@@ -63,6 +62,7 @@ _BEGIN = """
 INSERT INTO reference_data (id, workspace_id, name, source_type, status, current_version)
 VALUES ($1, $2, '', $3, 'importing', $4)
 """
+_NEXT_GENERATION = "SELECT nextval('row_generations')"
 
 
 async def begin(
@@ -70,11 +70,21 @@ async def begin(
     workspace_id: WorkspaceId,
     reference_data_id: ReferenceDataId,
     source_type: SourceType,
-) -> None:
-    """Make reference data without name and rows; `finish` follows in the same transaction."""
+) -> int:
+    """Make reference data without name and rows; return the generation that its rows are to have.
+
+    `finish` follows in the same transaction.
+    """
     await connection.execute(
         _BEGIN, reference_data_id, workspace_id, source_type.value, FIRST_VERSION
     )
+    return await next_generation(connection)
+
+
+async def next_generation(connection: Connection) -> int:
+    """Return a number for rows that no other rows have."""
+    number: int = await connection.fetchval(_NEXT_GENERATION)
+    return number
 
 
 async def copy_rows(connection: Connection, blocks: AsyncIterator[bytes]) -> int:
@@ -111,6 +121,7 @@ async def finish(
     connection: Connection,
     workspace_id: WorkspaceId,
     reference_data_id: ReferenceDataId,
+    generation: int,
     imported: Import,
 ) -> ReferenceData:
     """Make the rows copied so far the first version, and say so in an event."""
@@ -119,7 +130,7 @@ async def finish(
         _INSERT_VERSION,
         reference_data_id,
         FIRST_VERSION,
-        FIRST_GENERATION,
+        generation,
         imported.row_count,
         columns_to_json(imported.columns),
         imported.id_column,
@@ -195,9 +206,9 @@ async def fetch_version(
 
 _ROWS_PAGE = """
 SELECT position, row_id, row_values FROM reference_rows
-WHERE reference_data_id = $1 AND generation = $2 AND position >= $3 AND position < $4
+WHERE generation = $1 AND position >= $2 AND position < $3
 ORDER BY position
-LIMIT $5
+LIMIT $4
 """
 
 
@@ -206,14 +217,14 @@ async def rows_page(
 ) -> Sequence[ReferenceRow]:
     """Return up to `limit` rows of the version from position `start` on."""
     records = await connection.fetch(
-        _ROWS_PAGE, version.reference_data_id, version.generation, start, version.row_count, limit
+        _ROWS_PAGE, version.generation, start, version.row_count, limit
     )
     return [_row(record, version) for record in records]
 
 
 _FETCH_ROW = """
 SELECT position, row_id, row_values FROM reference_rows
-WHERE reference_data_id = $1 AND generation = $2 AND row_id = $3 AND position < $4
+WHERE generation = $1 AND row_id = $2 AND position < $3
 """
 
 
@@ -221,9 +232,7 @@ async def fetch_row(
     connection: Connection, version: ReferenceVersion, row_id: ReferenceRowId
 ) -> ReferenceRow | None:
     """Return the row of the version with this id, or None."""
-    record = await connection.fetchrow(
-        _FETCH_ROW, version.reference_data_id, version.generation, row_id, version.row_count
-    )
+    record = await connection.fetchrow(_FETCH_ROW, version.generation, row_id, version.row_count)
     return None if record is None else _row(record, version)
 
 

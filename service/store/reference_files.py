@@ -11,11 +11,11 @@ EXPORT_TIMEOUT_SECONDS = 3600.0
 # A row may be stored shorter than the columns: values missing at its end are not kept.
 _EXPORT = """
 SELECT json_build_array(row_id, CASE
-    WHEN cardinality(row_values) < $4
-    THEN row_values || array_fill(NULL::text, ARRAY[$4 - cardinality(row_values)])
+    WHEN cardinality(row_values) < $3
+    THEN row_values || array_fill(NULL::text, ARRAY[$3 - cardinality(row_values)])
     ELSE row_values END)::text
 FROM reference_rows
-WHERE reference_data_id = $1 AND generation = $2 AND position < $3
+WHERE generation = $1 AND position < $2
 ORDER BY position
 """
 
@@ -29,7 +29,6 @@ async def export_version(connection: Connection, version: ReferenceVersion, outp
     # written as it is, and Python touches no row.
     await connection.copy_from_query(
         _EXPORT,
-        version.reference_data_id,
         version.generation,
         version.row_count,
         len(version.columns),

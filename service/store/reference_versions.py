@@ -55,7 +55,7 @@ async def begin(
         return None
     if is_append:
         return Change(data, data.current.generation, data.current.row_count)
-    return Change(data, data.current.generation + 1, 0)
+    return Change(data, await reference.next_generation(connection), 0)
 
 
 _INSERT_VERSION = """
@@ -149,8 +149,8 @@ _RUN_THAT_USES = """
 SELECT id FROM runs WHERE reference_data_id = $1 AND status <> ALL($2::text[]) LIMIT 1
 """
 _ABANDON_ROWS = """
-INSERT INTO abandoned_rows (reference_data_id, generation)
-SELECT DISTINCT reference_data_id, generation FROM reference_versions
+INSERT INTO abandoned_rows (generation)
+SELECT DISTINCT generation FROM reference_versions
 WHERE reference_data_id = $1
 ON CONFLICT DO NOTHING
 """

@@ -141,7 +141,7 @@ JOIN documents d
 JOIN reference_versions v
   ON v.reference_data_id = r.reference_data_id AND v.version = r.reference_data_version
 JOIN reference_rows row
-  ON row.reference_data_id = v.reference_data_id AND row.generation = v.generation
+  ON row.generation = v.generation
  AND row.row_id = said.matched_reference_row_id AND row.position < v.row_count
 WHERE said.run_id = $1 AND said.id = ANY($2::uuid[]) AND said.status = 'rejected'
   AND NOT EXISTS (

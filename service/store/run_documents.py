@@ -65,7 +65,7 @@ JOIN documents d
   ON d.workspace_id = p.workspace_id AND d.collection = p.collection AND d.id = p.document_id
 JOIN reference_versions v ON v.reference_data_id = p.reference_data_id AND v.version = $5
 JOIN reference_rows r
-  ON r.reference_data_id = v.reference_data_id AND r.generation = v.generation
+  ON r.generation = v.generation
  AND r.row_id = p.reference_row_id AND r.position < v.row_count
 WHERE p.reference_data_id = $2 AND p.workspace_id = $3 AND p.collection = $4
   AND document_digest(d.fields) = p.document_digest

@@ -27,7 +27,7 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
         answers = paste([block for block in BLOCKS if "$" in block], service, tmp_path)
     # `pick`, and the config's id, print nothing.
     _, _, _, watched, read, reviewed, second_page, resumed, happened, polled, *rest = answers
-    cancelled, sample = rest
+    cancelled, sample, added, exported, counted, history, deleted = rest
     assert "event: run." in watched
     progress, results = [json.loads(answer) for answer in re.split(r"(?<=\})(?=\{\"data)", read)]
     assert progress["rows_processed"] == 2
@@ -44,6 +44,13 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
     assert polled == "304"
     assert json.loads(cancelled)["status"] == 409
     assert json.loads(sample)["data"] == []
+    assert (json.loads(added)["version"], json.loads(added)["row_count"]) == (2, 3)
+    assert exported.startswith("po_id,vendor,total,ordered")
+    assert "4713,Alpen Stahl AG,410.00,2024-09-20" in exported
+    assert "document_id,document_filename" in exported
+    assert (json.loads(counted)["total"], json.loads(counted)["reviewed"]) == (1, 0)
+    assert [review["notes"] for review in json.loads(history)["data"]] == ["checked"]
+    assert json.loads(deleted) == {"deleted": True, "id": "A-2"}
 
 
 def paste(blocks: list[str], service: ServiceProcess, folder: Path) -> list[str]:

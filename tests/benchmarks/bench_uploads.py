@@ -1,14 +1,19 @@
 """How many rows a second does an upload bring in, and how much memory do its processes take?
 
-The baseline parses in the service's own process with the csv module and hands the rows to the
-driver's `copy_records_to_table`: no checks, no types, and the event loop stands still meanwhile.
+Compared with `psql \\copy` of the same file, in the same run: into a table with its six columns
+and the keys that rows have here (a position, and an id that is unique), and into one without any
+key. Where there is no psql, the driver sends the file to the same COPY. The third baseline parses
+in the service's own process with the csv module and hands the rows to the driver's
+`copy_records_to_table`: no checks, no types, and the event loop stands still meanwhile.
 """
 
 import asyncio
 import csv
 import io
 import json
+import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,11 +30,14 @@ from service.domain.identifiers import ReferenceDataId, new_id
 from service.domain.reference import SourceType
 from service.ingest.instructions import Instructions, UploadFormat, UploadTarget
 from service.store import embedded, reference, schema
+from service.store.database import Database
+from tests.benchmarks import report
 from tests.integration.upload_files import Desk, open_desk
 
-# About 90 bytes a row: the larger file has 50 MB.
-SIZES = (50_000, 550_000)
-COLUMNS = ("po_number", "vendor_name", "vendor_city", "order_date", "amount", "currency", "note")
+# About 80 bytes a row. UPLOAD_ROWS=1000000 takes minutes.
+ROWS = int(os.environ.get("UPLOAD_ROWS", "200000"))
+SIZES = (ROWS // 8, ROWS)
+COLUMNS = ("po_number", "vendor_name", "vendor_city", "order_date", "amount", "currency")
 WRITE_ROWS = 10_000
 TICK_SECONDS = 0.005
 
@@ -45,42 +53,41 @@ class Figures:
     service_peak_megabytes: float
     reader_peak_megabytes: float
 
+    @property
+    def rate(self) -> float:
+        """Rows a second."""
+        return self.rows / self.seconds
+
 
 def main() -> None:
     """Print one row per file size and way; each is measured in a process of its own."""
-    table = Table(title="Uploads of CSV: a child process and COPY text against in-process parsing")
-    headings = (
-        "rows",
-        "MB",
-        "way",
-        "rows/s",
-        "ratio",
-        "longest stall ms",
-        "service MB",
-        "child MB",
-    )
+    table = Table(title="Uploads of CSV against psql \\copy into a table with the same keys")
+    headings = ("rows", "MB", "way", "rows/s", "ratio", "stall ms", "service MB", "child MB")
     for heading in headings:
         table.add_column(heading, justify="right")
+    written = []
     with tempfile.TemporaryDirectory() as directory:
         for size in SIZES:
             path = Path(directory) / f"{size}.csv"
             with path.open("wb") as file:
                 file.writelines(generate(size))
-            baseline = _measure_apart("baseline", path)
-            for way in ("baseline", "upload", "ndjson"):
-                figures = baseline if way == "baseline" else _measure_apart(way, path)
-                rate, base = (each.rows / each.seconds for each in (figures, baseline))
+            found = {way: _measure_apart(way, path) for way in WAYS}
+            base = found["psql keyed"].rate
+            for way, figures in found.items():
                 table.add_row(
                     f"{figures.rows:,}",
                     f"{figures.megabytes:.0f}",
                     way,
-                    f"{rate:,.0f}",
-                    f"{rate / base:.2f}x",
+                    f"{figures.rate:,.0f}",
+                    f"{figures.rate / base:.2f}x",
                     f"{figures.worst_stall_seconds * 1000:,.0f}",
                     f"{figures.service_peak_megabytes:.0f}",
                     f"{figures.reader_peak_megabytes:.0f}",
                 )
+                ratio = round(figures.rate / base, 3)
+                written.append({"way": way, "ratio": ratio, **asdict(figures)})
     Console().print(table)
+    report.write("uploads", {"baseline": "psql keyed", "figures": written})
 
 
 def generate(rows: int) -> Iterator[bytes]:
@@ -96,7 +103,6 @@ def generate(rows: int) -> Iterator[bytes]:
                 f"2024-{number % 12 + 1:02}-{number % 28 + 1:02}",
                 f"{number % 100_000}.{number % 100:02}",
                 "EUR",
-                "" if number % 2 else "partial delivery",
             )
             for number in range(start, min(start + WRITE_ROWS, rows))
         )
@@ -115,6 +121,7 @@ async def measure(way: str, path: Path) -> Figures:
         root = Path(directory)
         async with embedded.start(root / "server", settings=embedded.THROWAWAY_SETTINGS) as url:
             await schema.migrate(url)
+            await _make_tables(url)
             async with open_desk(url, root / "uploads") as desk:
                 return await _timed(desk, path, WAYS[way])
 
@@ -127,22 +134,64 @@ async def _timed(desk: Desk, path: Path, way: Callable[[Desk, Path], Awaitable[f
         resource.getrusage(who).ru_maxrss / 1024
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    rows = await desk.count("reference_rows")
+    rows = max([await desk.count(table) for table in ("reference_rows", "plain", "keyed")])
     return Figures(rows, path.stat().st_size / 1e6, seconds, max(stalls), own, children)
 
 
-async def _baseline(desk: Desk, path: Path) -> float:
+_TABLES = """
+CREATE TABLE plain (
+    po_number text, vendor_name text, vendor_city text, order_date text, amount text, currency text
+);
+CREATE TABLE keyed (
+    position bigserial PRIMARY KEY, po_number text COLLATE "C" NOT NULL UNIQUE, vendor_name text,
+    vendor_city text, order_date text, amount text, currency text
+);
+"""
+
+
+async def _make_tables(url: str) -> None:
+    async with Database.open(url) as database, database.connection() as connection:
+        await connection.execute(_TABLES)
+
+
+async def _psql_plain(desk: Desk, path: Path) -> float:
+    return await _psql(desk, path, "plain")
+
+
+async def _psql_keyed(desk: Desk, path: Path) -> float:
+    return await _psql(desk, path, "keyed")
+
+
+async def _psql(desk: Desk, path: Path, table: str) -> float:
+    started = time.perf_counter()
+    program = shutil.which("psql")
+    if program is None:
+        async with desk.database.connection() as connection:
+            await connection.copy_to_table(
+                table, source=path, columns=COLUMNS, format="csv", header=True, timeout=3600
+            )
+        return time.perf_counter() - started
+    command = f"\\copy {table} ({', '.join(COLUMNS)}) from '{path}' csv header"
+    process = await asyncio.create_subprocess_exec(program, desk.database.url, "-qXc", command)
+    if await process.wait():
+        raise RuntimeError("psql failed.")
+    return time.perf_counter() - started
+
+
+async def _in_process(desk: Desk, path: Path) -> float:
     started = time.perf_counter()
     identifier = ReferenceDataId(new_id())
     with path.open(encoding="utf-8", newline="") as file:
         async with desk.database.transaction() as connection:
-            await reference.begin(connection, desk.workspace_id, identifier, SourceType.CSV)
+            generation = await reference.begin(
+                connection, desk.workspace_id, identifier, SourceType.CSV
+            )
             reader = csv.reader(file)
             next(reader)
             await connection.copy_records_to_table(
                 "reference_rows",
                 records=(
-                    (identifier, 1, position, row[0], row) for position, row in enumerate(reader)
+                    (generation, position, row[0], row) for position, row in enumerate(reader)
                 ),
                 columns=reference.COPY_COLUMNS,
             )
@@ -174,7 +223,13 @@ async def _spool_and_create(desk: Desk, path: Path, file_format: UploadFormat) -
     return time.perf_counter() - started
 
 
-WAYS = {"baseline": _baseline, "upload": _upload, "ndjson": _upload_ndjson}
+WAYS = {
+    "psql plain": _psql_plain,
+    "psql keyed": _psql_keyed,
+    "in process": _in_process,
+    "upload": _upload,
+    "ndjson": _upload_ndjson,
+}
 
 
 @asynccontextmanager

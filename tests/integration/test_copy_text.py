@@ -10,7 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.store import database
-from service.store.copy_text import CopyValue, encode_row, encode_rows
+from service.store.copy_text import (
+    CopyValue,
+    encode_array,
+    encode_arrays,
+    encode_row,
+    encode_rows,
+    encode_text,
+    encode_texts,
+)
 
 TEXTS = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
@@ -95,6 +103,21 @@ async def test_a_uuid_and_special_floats_keep_every_bit(
 def test_what_cannot_be_stored_is_refused(value: CopyValue) -> None:
     with pytest.raises(ValueError, match=r"NUL|surrogates"):
         encode_rows([[value]])
+
+
+@given(st.lists(st.lists(st.none() | TEXTS, max_size=5), max_size=8))
+def test_arrays_and_texts_at_once_are_what_they_are_one_by_one(
+    rows: list[list[str | None]],
+) -> None:
+    assert encode_arrays(rows) == [encode_array(row) for row in rows]
+    texts = [text for row in rows for text in row if text is not None]
+    assert encode_texts(texts) == [encode_text(text) for text in texts]
+
+
+@pytest.mark.parametrize("row", [["a\0b"], ["a\0", "b"], ["a\ud800b"]], ids=ascii)
+def test_rows_that_cannot_be_stored_are_refused(row: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"NUL|surrogate"):
+        encode_arrays([["x"] * len(row), row])
 
 
 def test_a_row_is_a_line_with_tabs() -> None:

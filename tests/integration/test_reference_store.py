@@ -52,7 +52,7 @@ async def test_columns_come_with_the_type_of_all_their_values(desk: Desk) -> Non
 
     assert data.status is ReferenceDataStatus.READY
     assert data.source_type is SourceType.CSV
-    assert (data.current.row_count, data.current.version, data.current.generation) == (2, 1, 1)
+    assert (data.current.row_count, data.current.version) == (2, 1)
     assert data.current.columns == (
         Column("id", ColumnType.STRING),
         Column("code", ColumnType.STRING),
@@ -153,7 +153,11 @@ async def test_a_page_of_rows_costs_the_same_wherever_it_begins(desk: Desk) -> N
     async with desk.database.connection() as connection:
         await connection.execute("ANALYZE reference_rows")
         plan = await connection.fetchval(
-            f"EXPLAIN (FORMAT JSON) {reference._ROWS_PAGE}", data.id, 1, 15_000, 20_000, 100
+            f"EXPLAIN (FORMAT JSON) {reference._ROWS_PAGE}",
+            data.current.generation,
+            15_000,
+            20_000,
+            100,
         )
 
     assert '"Index Name": "reference_rows_pkey"' in plan

@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.errors import Problem
 from service.ingest import limits
-from service.ingest.csv_table import CsvTable
+from service.ingest.csv_table import CHUNK_CHARACTERS, CsvTable
 from service.ingest.problems import Problems, UnreadableError
 
 
@@ -51,6 +51,35 @@ def test_a_table_is_read_as_it_was_written(content: bytes, table: Sequence[Seque
 
     assert [columns, *rows] == table
     assert problems == []
+
+
+# Around where one chunk of characters ends and the next begins.
+BORDER = range(CHUNK_CHARACTERS - 12, CHUNK_CHARACTERS + 3)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"], ids=ascii)
+def test_nothing_is_lost_where_one_chunk_ends(line_end: str) -> None:
+    for size in BORDER:
+        lines = ["a,b", "x" * (size - 40) + ",1", '"two\r\nlines",2', "ü,3", "", "4,5"]
+        columns, rows, problems = read((line_end.join(lines) + line_end).encode())
+        assert (columns, problems) == (["a", "b"], [])
+        assert rows[1:] == [["two\r\nlines", "2"], ["ü", "3"], ["4", "5"]]
+
+
+def test_a_fault_behind_many_sound_rows_is_told_by_its_row() -> None:
+    content = b"a,b\n" + b"x,1\n" * 50_000 + b"y,\xff\n" + b"x,1\n" * 50_000 + b"z\n"
+    _, _, problems = read(content)
+    assert [(each.code, each.row, each.column) for each in problems] == [
+        ("bad_text", 50_001, "b"),
+        ("ragged_row", 100_002, None),
+    ]
+
+
+def test_a_row_of_many_quoted_lines_is_bounded() -> None:
+    values = ",".join(['"' + "x\n" * 60_000 + '"'] * 20)
+    columns = ",".join(f"c{number}" for number in range(20))
+    _, rows, problems = read(f"{columns}\n{values}\n".encode())
+    assert (rows, [each.code for each in problems]) == ([], ["row_too_long"])
 
 
 LONG = limits.MAX_VALUE_CHARACTERS + 1
