@@ -121,9 +121,9 @@ def _find_missing(mapping: FieldMapping, texts: Texts) -> NDArray[np.bool_]:
     # Most texts begin with a plain letter or digit: the others, and few more, are left to be read.
     begins = np.append(texts.blob, np.zeros(2, dtype=np.uint8))
     firsts, seconds = begins[texts.offsets[:-1]], begins[texts.offsets[:-1] + 1]
-    is_plain = (firsts > ord(" ")) & (firsts < 0x7F) & (seconds != ord("/"))
+    is_plain = (firsts > ord(" ")) & (firsts < 0x7F)
     if isinstance(mapping, FuzzyMapping):
-        is_plain &= ~np.isin(firsts, _FIRST_SIGNS)
+        is_plain &= ~np.isin(firsts, _FIRST_SIGNS) & (seconds != ord("/"))
     others = np.flatnonzero(~is_missing & ~is_plain)
     is_missing[others] = [text_for(mapping, text) is None for text in texts.take(others)]
     return is_missing
