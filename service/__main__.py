@@ -10,7 +10,7 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from service import foreground
 from service.app import create_app
-from service.cli import address, keys, logs, match_command, runs
+from service.cli import address, doctor, keys, logs, match_command, runs, webhooks
 from service.cli import demo as sample
 from service.cli import worker as engine_half
 from service.cli.address import Address
@@ -23,11 +23,12 @@ from service.store import schema
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Matching of documents against reference data: exact, live, explainable.",
 )
 app.add_typer(keys.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
+app.command()(doctor.doctor)
 runs.add_to(app)
 
 

@@ -44,7 +44,7 @@ def watch(run: RunId, url: Url = None, as_json: AsJson = False) -> None:
     Ends with 0 when the run completed, 3 when it failed, 130 when it was cancelled. Ctrl-C leaves
     the run alone.
     """
-    ended = _ask(url, lambda client: _watch(client, run, as_json=as_json))
+    ended = ask(url, lambda client: _watch(client, run, as_json=as_json))
     if ended["status"] != "completed":
         cancelled = ended["status"] == "cancelled"
         raise typer.Exit(match.EXIT_CANCELLED if cancelled else match.EXIT_FAILED)
@@ -80,8 +80,10 @@ def runs(url: Url = None, limit: Limit = 20, as_json: AsJson = False) -> None:
 
     matchstream runs --limit 5
     """
-    found = _ask(url, lambda client: _first(client, "/v1/matching/runs", {}, limit))
-    _print(found, ("id", "status", "rows_processed", "rows_matched", "created_at"), as_json=as_json)
+    found = ask(url, lambda client: first(client, "/v1/matching/runs", {}, limit))
+    print_items(
+        found, ("id", "status", "rows_processed", "rows_matched", "created_at"), as_json=as_json
+    )
 
 
 def results(
@@ -97,9 +99,9 @@ def results(
     """
     path = f"/v1/matching/runs/{run}/results"
     filters = {"status": status.value} if status else {}
-    found = _ask(url, lambda client: _first(client, path, filters, limit))
+    found = ask(url, lambda client: first(client, path, filters, limit))
     columns = ("id", "document_id", "matched_reference_row_id", "confidence", "status")
-    _print(found, columns, as_json=as_json)
+    print_items(found, columns, as_json=as_json)
 
 
 def review(
@@ -120,13 +122,11 @@ def review(
     if row is not None:
         body["matched_reference_row_id"] = row
     path = f"/v1/matching/runs/{run}/results/{result}/review"
-    reviewed = _ask(url, lambda client: client.ask("POST", path, json=body))
+    reviewed = ask(url, lambda client: client.ask("POST", path, json=body))
     typer.echo(f"{reviewed['document_id']}: {reviewed['status']}")
 
 
-async def _first(
-    client: Client, path: str, filters: dict[str, str], limit: int
-) -> list[JsonObject]:
+async def first(client: Client, path: str, filters: dict[str, str], limit: int) -> list[JsonObject]:
     """Return the first `limit` items of a list."""
     found: list[JsonObject] = []
     async for item in client.walk(path, filters):
@@ -136,7 +136,7 @@ async def _first(
     return found
 
 
-def _print(items: list[JsonObject], columns: tuple[str, ...], *, as_json: bool) -> None:
+def print_items(items: list[JsonObject], columns: tuple[str, ...], *, as_json: bool) -> None:
     """Write lines of tab-separated values, or of JSON; a header only for a person."""
     if as_json:
         for item in items:
@@ -148,12 +148,12 @@ def _print(items: list[JsonObject], columns: tuple[str, ...], *, as_json: bool) 
         typer.echo("\t".join("" if item[name] is None else str(item[name]) for name in columns))
 
 
-def _ask(url: str | None, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
+def ask(url: str | None, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
     """Put a question to the service that is named, or that runs on the data directory."""
     found = address.find(load(), url)
 
-    async def ask() -> Answer:
+    async def put() -> Answer:
         async with Client(found.url, found.key) as client:
             return await question(client)
 
-    return asyncio.run(ask())
+    return asyncio.run(put())

@@ -11,6 +11,7 @@ from typer.models import CommandInfo
 
 from service.__main__ import app
 from service.cli.keys import app as keys_app
+from service.cli.webhooks import app as webhooks_app
 from service.settings import Settings, variable
 from service.ui import pages
 
@@ -54,8 +55,13 @@ def test_every_make_target_it_names_exists_and_is_run_somewhere() -> None:
 def test_every_command_is_listed() -> None:
     named = set(re.findall(r"^\| `\.venv/bin/matchstream ([a-z ]+)", README, re.MULTILINE))
     commands = {command_name(command) for command in app.registered_commands}
-    key_commands = {f"keys {command_name(command)}" for command in keys_app.registered_commands}
-    assert {name.strip() for name in named} == commands | key_commands
+    groups = {"keys": keys_app, "webhooks": webhooks_app}
+    grouped = {
+        f"{name} {command_name(command)}"
+        for name, group in groups.items()
+        for command in group.registered_commands
+    }
+    assert {name.strip() for name in named} == commands | grouped
 
 
 def command_name(command: CommandInfo) -> str:
