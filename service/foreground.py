@@ -18,7 +18,7 @@ from typing import TypeAlias
 import uvicorn
 from starlette.applications import Starlette
 
-from service.api import connections
+from service.api import connections, open_files
 from service.cli import address, keys
 from service.domain.errors import MatchstreamError, StartupError
 from service.settings import Settings
@@ -55,6 +55,7 @@ def lead(settings: Settings, service: Starlette, job: Companion) -> None:
 
 
 def _run(settings: Settings, service: Starlette, beside: Companion, *, leads: bool) -> None:
+    open_files.allow_many()
     # The port comes first: when it is taken, nothing else is started.
     with _listen(settings) as listener:
         config = uvicorn.Config(

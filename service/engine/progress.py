@@ -95,7 +95,8 @@ class Progress:
 
     async def _enter(self, phase: Phase) -> None:
         async with leases.writing(self._database, self._lease) as connection:
-            rate = self._rate.per_second(time.monotonic())
+            # What follows the matching has a pace of its own.
+            rate = self._rate.per_second(time.monotonic()) if phase is Phase.MATCHING else None
             entered = await run_lifecycle.enter_phase(connection, self._lease, phase, rate)
         self.took(entered)
 
