@@ -7,7 +7,7 @@ KERNEL := deploy/compile_kernel.py $(wildcard service/matching/kernel/*)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) --require-hashes --only-binary :all: -r
 
-.PHONY: run install test check bench bench-quality chaos fuzz format pin clean
+.PHONY: run install test check bench bench-quality bench-api chaos fuzz format pin clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/matchstream demo
@@ -38,6 +38,11 @@ bench-quality: $(VENV)/.everything
 KILLS ?= 100
 chaos: $(VENV)/.everything
 	$(BIN)/python -m tests.acceptance.chaos $(KILLS) $(SEED)
+
+# ROUND_SECONDS: how long each side is asked in a round.
+ROUND_SECONDS ?= 2
+bench-api: $(VENV)/.everything
+	$(BIN)/python -m tests.benchmarks.bench_api --seconds $(ROUND_SECONDS)
 
 # EXAMPLES: requests per operation and kind.
 EXAMPLES ?= 100

@@ -12,8 +12,12 @@ from service.api.replies import Json
 
 # A page ends before the item that would take it beyond this.
 PAGE_BYTES = 4 * MEBIBYTE
-# The most items that are read at once.
-BATCH_ITEMS = 16
+# How many items are read first, to see how large they are, and how fast batches may grow then:
+# each one is a question to the database, and its items are in memory together.
+FIRST_ITEMS = 2
+GROWTH = 8
+BATCH_ITEMS = 64
+BATCH_BYTES = MEBIBYTE // 4
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
@@ -43,15 +47,16 @@ class Page(Generic[Key]):
 async def fill(source: Source[Key, Item], after: Key | None, limit: int) -> Page[Key]:
     """Read a page of up to `limit` items and PAGE_BYTES, at least one where there is one.
 
-    What is in memory at a time is the page and one batch: batches grow from one item to
-    BATCH_ITEMS, so that a list of large items ends before many of them are read. Read in one
-    snapshot of the database, or an item that moves meanwhile may come twice.
+    What is in memory at a time is the page and one batch: batches grow up to BATCH_ITEMS, or to
+    BATCH_BYTES of items as large as the largest so far, so that a list of large items ends before
+    many of them are read. Read in one snapshot of the database, or an item that moves meanwhile
+    may come twice.
     """
     items: list[msgspec.Raw] = []
-    size, wanted = 0, 1
+    size, largest, wanted = 0, 1, FIRST_ITEMS
     while True:
         # One item more than fits tells that there is more.
-        wanted = min(wanted, limit + 1 - len(items), BATCH_ITEMS)
+        wanted = min(wanted, limit + 1 - len(items))
         batch = await source.read(after, wanted)
         for item in batch:
             text = replies.encode(source.write(item))
@@ -59,7 +64,8 @@ async def fill(source: Source[Key, Item], after: Key | None, limit: int) -> Page
                 return Page(items, after)
             items.append(msgspec.Raw(text))
             size += len(text)
+            largest = max(largest, len(text))
             after = source.key(item)
         if len(batch) < wanted:
             return Page(items, None)
-        wanted *= 2
+        wanted = max(1, min(wanted * GROWTH, BATCH_ITEMS, BATCH_BYTES // largest))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.api import conditions, filters, pages, pagination, parameters, replies
 from service.api.context import Caller, services
-from service.api.lookup import find_run
+from service.api.lookup import fetch_run, find_run
 from service.api.pages import Page, Source
 from service.api.snapshots import snapshot
 from service.domain import representation
@@ -48,8 +48,8 @@ async def list_results(request: Request, caller: Caller) -> Response:
     asked = pagination.read(request, RESULT_LIST)
     sort = filters.one_of(asked.filters, "sort", Sort) or Sort.CONFIDENCE
     wanted = read_filter(asked.filters)
-    run = await find_run(request, caller)
     async with snapshot(services(request).database) as connection:
+        run = await fetch_run(connection, request, caller)
         total = asked.total
         if total is None:
             total = await results.count(connection, run.id, wanted)

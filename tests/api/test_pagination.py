@@ -154,6 +154,7 @@ async def test_little_more_is_read_than_a_page_holds(size: int) -> None:
     page = await pages.fill(Source(read, lambda _: "x" * size, lambda item: item), None, 500)
 
     assert max(batches) <= pages.BATCH_ITEMS
+    assert max(batches) <= max(pages.FIRST_ITEMS, pages.BATCH_BYTES // size)
     assert sum(batches) <= 2 * len(page.items) + 1
     assert page.next_after == len(page.items) - 1
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
-CONNECTIONS = 8
+CONNECTIONS = 32
 PATIENCE_SECONDS = 30.0
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length: "
