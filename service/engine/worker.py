@@ -168,31 +168,24 @@ class Worker:
         with self._tools.signals.subscribe(LEASES) as wake:
             while True:
                 await wake.wait(self._options.heartbeat_seconds)
-                await self._end_stalled()
                 held = {
                     run_id: work.lease for run_id, work in self._work.items() if not work.is_ending
                 }
-                if held:
-                    await self._renew(held)
+                await self._tend(held)
 
-    async def _end_stalled(self) -> None:
-        """Free what processes that stand still hold of runs that are no longer theirs."""
-        try:
-            async with self._tools.database.connection() as connection:
-                for run_id in await leases.end_stalled(connection):
-                    log.warning("writer_stalled", action="end_session", run_id=str(run_id))
-        except UnavailableError as error:
-            log.warning("database_away", action="end_stalled", reason=str(error))
-
-    async def _renew(self, held: dict[RunId, Lease]) -> None:
+    async def _tend(self, held: dict[RunId, Lease]) -> None:
+        """Renew our leases, let go of runs that are ours no more, end those who stand still."""
         try:
             async with self._tools.database.connection() as connection:
                 kept = await leases.renew(
                     connection, self.id, list(held.values()), self._options.lease_seconds
                 )
+                stalled = await leases.end_stalled(connection)
         except UnavailableError as error:
             log.warning("database_away", action="renew", reason=str(error))
             return
+        for run_id in stalled:
+            log.warning("writer_stalled", action="end_session", run_id=str(run_id))
         for run_id in held.keys() - kept:
             work = self._work.get(run_id)
             if work is not None and work.lease == held[run_id] and not work.is_ending:
