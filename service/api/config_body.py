@@ -100,7 +100,7 @@ class ConfigBody(WireModel):
     field_mappings: list[AnyMappingBody] = Field(min_length=1, max_length=MAX_MAPPINGS)
     threshold: Share = DEFAULT_THRESHOLD
     review_threshold: Share | None = None
-    missing: MissingPolicy = Field(default=MissingPolicy.IGNORE, strict=False)
+    missing: MissingPolicy = Field(default=MissingPolicy.LENIENT, strict=False)
     ai: AiBody = AiBody()
     target_type: TargetType = Field(default=TargetType.RUN, strict=False)
     target_value: AnyTargetValue = Field(default_factory=dict)

@@ -35,10 +35,12 @@ class Scorer(StrEnum):
 class MissingPolicy(StrEnum):
     """What a missing value does.
 
-    `ignore`: the weight of a field that the document lacks is spread over the others; a value that
-    the row lacks scores a quarter. `zero`: either scores 0.
+    `lenient` and `ignore`: the weight of a field that the document lacks is spread over the
+    others; a value that the row lacks scores a quarter (`lenient`) or 0 (`ignore`). `zero`: either
+    scores 0.
     """
 
+    LENIENT = "lenient"
     IGNORE = "ignore"
     ZERO = "zero"
 
@@ -151,7 +153,7 @@ class MatchingRules:
     field_mappings: tuple[FieldMapping, ...]
     threshold: float = 0.85
     review_threshold: float = 0.5
-    missing: MissingPolicy = MissingPolicy.IGNORE
+    missing: MissingPolicy = MissingPolicy.LENIENT
     ai: AiOptions = field(default_factory=AiOptions)
 
 

@@ -85,7 +85,7 @@ def use_weights(rules: MatchingRules, is_present: NDArray[np.bool_]) -> NDArray[
 
 def score_of_lacking(rules: MatchingRules) -> float:
     """Return what a mapping scores where the document has a value and the row has none."""
-    return 0.0 if rules.missing is MissingPolicy.ZERO else CREDIT_FOR_LACKING
+    return CREDIT_FOR_LACKING if rules.missing is MissingPolicy.LENIENT else 0.0
 
 
 def _type_column(mapping: FieldMapping, reading: Reading, values: list[FieldValue]) -> Column:

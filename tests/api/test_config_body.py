@@ -67,7 +67,7 @@ REFUSED_CHANGES: list[tuple[dict[str, Any], str, str, str]] = [
         "thresholds_crossed",
         "must not be above `threshold` (0.5): set both.",
     ),
-    ({"missing": "skip"}, "/missing", "invalid_value", "'ignore' or 'zero'"),
+    ({"missing": "skip"}, "/missing", "invalid_value", "'lenient', 'ignore' or 'zero'"),
     ({"missing": "zeros"}, "/missing", "invalid_value", "Did you mean `zero`?"),
     ({"ai": {"min_margin": 2}}, "/ai/min_margin", "invalid_value", "less than or equal"),
     ({"ai": {"max_cost_usd": -1}}, "/ai/max_cost_usd", "invalid_value", "greater than"),

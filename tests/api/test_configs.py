@@ -85,7 +85,7 @@ async def test_defaults_are_written_out(configs: Configs) -> None:
     assert (date["tolerance_days"], date["day_first"], date["flat"]) == (7.0, True, False)
     assert (number["tolerance_percent"], number["tolerance_absolute"]) == (5.0, None)
     assert (made["threshold"], made["review_threshold"]) == (0.85, 0.5)
-    assert (made["missing"], made["target_type"], made["target_value"]) == ("ignore", "run", {})
+    assert (made["missing"], made["target_type"], made["target_value"]) == ("lenient", "run", {})
     assert made["ai"] == {"min_margin": 0.03, "max_cost_usd": None, "max_share": None}
 
 

@@ -78,7 +78,7 @@ bodies = st.builds(
         optional={
             "threshold": shares.filter(lambda share: share >= 0.5),
             "review_threshold": shares.filter(lambda share: share <= 0.5),
-            "missing": st.sampled_from(["ignore", "zero"]),
+            "missing": st.sampled_from(["lenient", "ignore", "zero"]),
             "ai": st.fixed_dictionaries(
                 {}, optional={"min_margin": shares, "max_cost_usd": st.none() | st.floats(0, 1e9)}
             ),

@@ -123,7 +123,7 @@ class Config(BaseModel):
             ],
             "threshold": 0.85,
             "review_threshold": 0.5,
-            "missing": "ignore",
+            "missing": "lenient",
             "ai": {"min_margin": 0.03, "max_cost_usd": None, "max_share": None},
             "target_type": "run",
             "target_value": {},

@@ -88,7 +88,7 @@ def search(
                     part = weights[place] * _score(mapping, words[place], field, reference)
                     is_agreeing |= part > 0
                     total += part
-                elif field is not None and rules.missing is MissingPolicy.IGNORE:
+                elif field is not None and rules.missing is MissingPolicy.LENIENT:
                     total += weights[place] * 0.25
             if is_agreeing and (document, row) not in exclusions:
                 found.append((row, total))

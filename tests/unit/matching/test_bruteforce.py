@@ -147,7 +147,8 @@ def test_rows_that_agree_in_nothing_are_no_candidates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "confidence"), [(MissingPolicy.IGNORE, 1.0), (MissingPolicy.ZERO, 0.6)]
+    ("missing", "confidence"),
+    [(MissingPolicy.LENIENT, 1.0), (MissingPolicy.IGNORE, 1.0), (MissingPolicy.ZERO, 0.6)],
 )
 def test_weight_of_a_missing_field_is_spread_or_lost(
     missing: MissingPolicy, confidence: float
@@ -165,7 +166,11 @@ def test_weight_of_a_missing_field_is_spread_or_lost(
 
 @pytest.mark.parametrize(
     ("missing", "confidence", "score"),
-    [(MissingPolicy.IGNORE, 0.7, 0.25), (MissingPolicy.ZERO, 0.6, 0)],
+    [
+        (MissingPolicy.LENIENT, 0.7, 0.25),
+        (MissingPolicy.IGNORE, 0.6, 0),
+        (MissingPolicy.ZERO, 0.6, 0),
+    ],
 )
 def test_a_value_that_the_row_lacks_scores_a_quarter_or_nothing(
     missing: MissingPolicy, confidence: float, score: float
