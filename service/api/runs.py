@@ -120,8 +120,10 @@ async def get_run(request: Request, caller: Caller) -> Response:
     if run.status.is_terminal:
         async with snapshot(services(request).database) as connection:
             run = await fetch_run(connection, request, caller)
-            top = await top_results(connection, run.id, TOP_RESULTS)
-        value = {**representation.run(run), "results": top.items}
+            value = dict(representation.run(run))
+            # An AI pass may have opened it again meanwhile.
+            if run.status.is_terminal:
+                value["results"] = (await top_results(connection, run.id, TOP_RESULTS)).items
     return replies.reply(value, headers=polling.headers(request, run))
 
 

@@ -110,9 +110,9 @@ async def blocks(
     try:
         while not watched.is_told(position):
             try:
-                async with aclosing(_batches(service, watched, position)) as batches:
+                async with aclosing(_batches(service, watched, position, types)) as batches:
                     async for batch in batches:
-                        for part in _parts(batch, types):
+                        for part in _parts(batch):
                             yield part
                         position = batch[-1].number if batch else position
                 break
@@ -130,11 +130,11 @@ async def blocks(
 
 
 async def _batches(
-    service: Services, watched: Watched, position: int
+    service: Services, watched: Watched, position: int, types: Collection[EventType] | None
 ) -> AsyncGenerator[Sequence[StreamedEvent], None]:
     """Yield what the hub reads until all has been told, or the service stops."""
     silence = service.stream_times.ping_seconds
-    reading = service.hub.read(watched.source, position, watched.last, silence)
+    reading = service.hub.read(watched.source, position, watched.last, silence, types)
     async with aclosing(reading) as batches:
         async for batch in batches:
             yield batch
@@ -144,7 +144,7 @@ async def _batches(
                 return
 
 
-def _parts(batch: Sequence[StreamedEvent], types: Collection[EventType] | None) -> Iterator[bytes]:
+def _parts(batch: Sequence[StreamedEvent]) -> Iterator[bytes]:
     """Join blocks up to PART_BYTES: a part waits in memory until the reader takes it.
 
     An empty batch, which tells of silence, is a ping.
@@ -154,8 +154,6 @@ def _parts(batch: Sequence[StreamedEvent], types: Collection[EventType] | None) 
     part: list[bytes] = []
     size = 0
     for event in batch:
-        if types is not None and event.type not in types:
-            continue
         part.append(event.block)
         size += len(event.block)
         if size >= PART_BYTES:

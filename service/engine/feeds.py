@@ -25,23 +25,30 @@ class Sleeper:
     """
 
     def __init__(self, silence_seconds: float | None) -> None:
-        """Ring when nothing came for so long; None never does."""
+        """Ring when nothing was told for so long; None never does."""
         self._loop = asyncio.get_running_loop()
         self._seconds = silence_seconds
-        self._woken_at = self._loop.time()
+        self._told_at = self._loop.time()
+        self._has_rung = False
         self._woken: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         if silence_seconds is not None:
             self._timer = self._loop.call_later(silence_seconds, self._ring)
 
+    def told(self) -> None:
+        """Begin the silence anew: the reader got something."""
+        self._told_at = self._loop.time()
+        self._has_rung = False
+
     async def sleep(self) -> bool:
         """Return whether it was growth that woke, not silence."""
+        if self._has_rung:
+            return False
         self._woken = self._loop.create_future()
         try:
             return await self._woken
         finally:
             self._woken = None
-            self._woken_at = self._loop.time()
 
     def wake(self, has_grown: bool = True) -> None:
         """Wake the reader if it sleeps."""
@@ -50,8 +57,10 @@ class Sleeper:
 
     def _ring(self) -> None:
         assert self._seconds is not None
-        left = self._woken_at + self._seconds - self._loop.time()
+        left = self._told_at + self._seconds - self._loop.time()
         if left <= 0:
+            # A reader that is awake hears of it before it sleeps again.
+            self._has_rung = True
             self.wake(has_grown=False)
             left = self._seconds
         self._timer = self._loop.call_later(left, self._ring)

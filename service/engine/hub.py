@@ -10,13 +10,14 @@ reader: a slow one falls behind in the table, not in memory.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from uuid import UUID
 
 import structlog
 
 from service.domain.errors import UnavailableError
+from service.domain.events import EventType
 from service.engine.event_sources import (
     RunEvents,
     Source,
@@ -69,11 +70,13 @@ class Hub:
         after: int,
         head: int | None = None,
         silence_seconds: float | None = None,
+        types: Collection[EventType] | None = None,
     ) -> AsyncGenerator[Sequence[StreamedEvent], None]:
         """Yield the events with numbers above `after`, in order, for as long as wanted.
 
-        Each item is a batch; an empty one says that nothing came for `silence_seconds`. `head` is
-        a number that an event of the source is known to have had. The caller decides when the
+        Each item is a batch; an empty one says that there was nothing to yield for
+        `silence_seconds`. `head` is a number that an event of the source is known to have had;
+        `types` None means all of them. The caller decides when the
         source has nothing more to tell; the iterator ends by itself only when the service stops.
         Raises EventsGoneError when what comes next is no longer kept, UnavailableError when the
         database is away and the reader lies behind the ring.
@@ -88,11 +91,16 @@ class Hub:
                         batch = page = await read_page(self._database, source, after)
                         if not is_whole(page, after, known):
                             raise EventsGoneError
-                    if batch:
+                    if not batch:
+                        if await feed.wait(sleeper):
+                            continue
+                    else:
                         after = batch[-1].number
-                        yield batch
-                    elif not await feed.wait(sleeper):
-                        yield ()
+                        batch = _chosen(batch, types)
+                        if not batch:
+                            continue
+                    sleeper.told()
+                    yield batch
 
     @contextmanager
     def told_of_the_end(self, farewell: Callable[[], None]) -> Iterator[None]:
@@ -155,6 +163,12 @@ class Hub:
             if not feed.readers:
                 task.cancel()
                 del self._feeds[source]
+
+
+def _chosen(
+    batch: Sequence[StreamedEvent], types: Collection[EventType] | None
+) -> Sequence[StreamedEvent]:
+    return batch if types is None else [event for event in batch if event.type in types]
 
 
 def _id(source: Source) -> UUID:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from service.api import watched
+from service.api.context import StreamTimes
 from service.domain.events import EventType
 from service.engine import hub
 from service.engine.event_sources import WorkspaceEvents
@@ -138,6 +139,30 @@ async def test_chosen_types_come_with_gaps_in_the_numbers(idle: Live) -> None:
     assert [block.number for block in told] == [event["workspace_seq"] for event in chosen]
     (rest,) = await read(idle, 1, path, after=told[-2].number)
     assert rest.json == chosen[-1]
+
+
+async def test_a_stream_pings_while_nothing_that_was_chosen_happens(
+    database_url: str, tmp_path: Path
+) -> None:
+    times = StreamTimes(ping_seconds=0.1)
+    async with (
+        running(database_url, tmp_path, options=IDLE, stream_times=times) as live,
+        opened(live.client, f"{EVENTS}?types=run.failed") as stream,
+        asyncio.timeout(10),
+        asyncio.TaskGroup() as tasks,
+    ):
+        begun = await story.begin(live.world)
+        await stream.next_event()
+
+        async def tell_for_ever() -> None:
+            while True:
+                await begun.tell()
+                begun.wake(live.engine.signals)
+
+        telling = tasks.create_task(tell_for_ever())
+        blocks = [await anext(aiter(stream)) for _ in range(3)]
+        telling.cancel()
+    assert [block.comments for block in blocks] == [["ping"]] * 3
 
 
 @pytest.mark.parametrize("types", ["run.done", "", "run.started,", "run.snapshot", "run.*"])

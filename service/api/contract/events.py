@@ -62,8 +62,9 @@ OPERATIONS: Mapping[Handler, Operation] = {
         tag=TAG,
         summary="Follow all events",
         description=f"{_RESUMING} A fresh stream begins with `workspace.snapshot`: the runs that "
-        "have not ended, each with its progress. It goes on until you leave. Numbers are the "
-        "workspace's; with `types` they have gaps.",
+        "have not ended, each with its progress, oldest first and 200 at most (`has_more` says "
+        "whether there are more). It goes on until you leave. Numbers are the workspace's; with "
+        "`types` they have gaps.",
         query=(
             *_QUERY,
             Query(
