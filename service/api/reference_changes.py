@@ -77,8 +77,9 @@ async def _parts(database: Database, version: ReferenceVersion) -> AsyncIterator
     while position < version.row_count:
         async with database.connection() as connection:
             rows = await reference.rows_page(connection, version, position, wanted)
-        if not rows:
-            raise ExportCutError("The reference data was deleted while it was exported.")
+        # Rows that nothing needs any more go from the first one on.
+        if not rows or rows[-1].position - position != len(rows) - 1:
+            raise ExportCutError("The rows were deleted while they were exported.")
         part = exports.csv_lines([row.values for row in rows])
         yield part
         position += len(rows)

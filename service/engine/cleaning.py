@@ -49,6 +49,8 @@ async def _keep_clean(database: Database, signals: Signals, kept_seconds: float)
                 await clean(database, kept_seconds)
             except UnavailableError as error:
                 log.warning("database_away", action="clean", reason=str(error))
+            except Exception:  # One pass: rows that stay for longer are no reason to stop.
+                log.exception("cleaning_failed", action="try_later")
             await wake.wait(INTERVAL_SECONDS)
 
 

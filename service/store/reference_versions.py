@@ -96,7 +96,11 @@ async def finish(connection: Connection, change: Change, imported: Import) -> Re
 
 
 _NOTE_FAILURE = """
-UPDATE reference_data SET error = $3 WHERE id = $1 AND workspace_id = $2 RETURNING id
+UPDATE reference_data SET error = $3
+WHERE id = (
+    SELECT id FROM reference_data WHERE id = $1 AND workspace_id = $2
+    FOR NO KEY UPDATE SKIP LOCKED
+)
 """
 
 
@@ -106,7 +110,10 @@ async def note_failure(
     reference_data_id: ReferenceDataId,
     error: str,
 ) -> None:
-    """Keep why the last change failed, beside the version that still stands, and tell of it."""
+    """Keep why the last change failed, beside the version that still stands, and tell of it.
+
+    Where the next change has begun already, it is told alone.
+    """
     await connection.execute(_NOTE_FAILURE, reference_data_id, workspace_id, error)
     value = await reference.fetch(connection, workspace_id, reference_data_id)
     if value is not None:

@@ -128,6 +128,23 @@ async def test_an_export_of_what_goes_meanwhile_never_looks_whole(api: Api, kind
     assert not reader.is_whole
 
 
+async def test_rows_that_are_being_removed_are_never_left_out_unseen(api: Api) -> None:
+    _, export = await exported(api, "rows")
+    reader = Reader(api, export)
+
+    async def remove_some() -> None:
+        await reader.has_some.wait()
+        async with api.database.connection() as connection:
+            await connection.execute("DELETE FROM reference_rows WHERE position < 2500")
+        reader.go_on.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(remove_some())
+        with pytest.raises(Exception, match="deleted while"):
+            await reader.read()
+    assert not reader.is_whole
+
+
 async def test_a_reader_that_takes_nothing_is_cut_off() -> None:
     async def parts() -> AsyncIterator[bytes]:
         yield b"all there is"
