@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from service.api import replies
+from service.api.metrics import route_of
 from service.api.replies import Json
 from service.api.request_ids import request_id
 from service.domain.errors import InvalidInputError, MatchstreamError, Problem
@@ -105,7 +106,9 @@ class UnexpectedErrors:
                 # Only the server can cut the connection, so that half a reply is not taken whole.
                 error.add_note(f"request_id: {request_id(request)}")
                 raise
-            log.exception("request_failed", action="answer", path=scope["path"])
+            # Not the path: it may name a document.
+            route = route_of(scope)
+            log.exception("request_failed", action="answer", method=scope["method"], route=route)
             reply = problem_reply(request, "internal_error", "Something went wrong on our side.")
             await reply(scope, receive, send)
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -18,6 +19,8 @@ from service.api.request_ids import state_of
 from service.domain.errors import UnavailableError
 from service.store import run_counts
 from service.store.database import Database
+
+log = structlog.get_logger()
 
 LAG_EVERY_SECONDS = 0.25
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
@@ -70,7 +73,7 @@ class Metrics:
     def count(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request whose reply has just begun."""
         method = scope["method"] if scope["method"] in _METHODS else _OTHER
-        route = state_of(scope).get(_ROUTE, _OTHER)
+        route = route_of(scope)
         self._requests.labels(method, route, str(status)).inc()
         self._reply_seconds.labels(method, route).observe(seconds)
 
@@ -128,6 +131,12 @@ def note_route(scope: Scope, path: str) -> None:
     state_of(scope)[_ROUTE] = path
 
 
+def route_of(scope: Scope) -> str:
+    """Return the path under which a request is counted; it names no resource."""
+    route: str = state_of(scope).get(_ROUTE, _OTHER)
+    return route
+
+
 class CountedRequests:
     """Counts every request, and how long its reply took to begin."""
 
@@ -148,7 +157,23 @@ class CountedRequests:
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._metrics.count(scope, message["status"], time.perf_counter() - began)
+                seconds = time.perf_counter() - began
+                self._metrics.count(scope, message["status"], seconds)
+                _note(scope, message["status"], seconds)
             await send(message)
 
         await self.app(scope, receive, send_counted)
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    """Log a request of the API, under its route: a path may name a document."""
+    route = route_of(scope)
+    if route.startswith("/v1"):
+        log.debug(
+            "request_answered",
+            action="answer",
+            method=scope["method"],
+            route=route,
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+        )

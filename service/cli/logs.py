@@ -1,10 +1,15 @@
-"""How do log lines look? One event each with stable keys, on standard error."""
+"""How do log lines look? One event each with stable keys, on standard error.
+
+None of them says what a record holds: of an error they tell where it came from (see `traces`).
+"""
 
 import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+from service.domain import traces
 
 
 def configure(level: str) -> None:
@@ -15,13 +20,12 @@ def configure(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderers: list[Processor] = [
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_place),
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
     if sys.stderr.isatty():
-        # Without the values of variables: a request's key would be among them.
         plain = structlog.dev.plain_traceback
-        renderers = [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+        renderers[1] = structlog.dev.ConsoleRenderer(exception_formatter=plain)
     threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*shared, *renderers],
@@ -31,7 +35,11 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _keep_first_line,
+                *renderers,
+            ],
             foreign_pre_chain=shared,
         )
     )
@@ -40,3 +48,13 @@ def configure(level: str) -> None:
     # The driver's pool tells each of its tries to reconnect, with a traceback; what it means for
     # our work is told by us (`database_away`).
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
+
+
+def _place(exc_info: ExcInfo) -> str:
+    return traces.describe(exc_info[1])
+
+
+def _keep_first_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Drop what libraries write below their message: the objects that it is about."""
+    event["event"] = str(event["event"]).partition("\n")[0]
+    return event
