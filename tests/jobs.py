@@ -110,6 +110,11 @@ def make_no_index(_job: IndexJob) -> IndexOutcome:
     return IndexOutcome()
 
 
+def fail_to_make(_job: IndexJob) -> IndexOutcome:
+    """Raise."""
+    raise ArithmeticError("a value that nobody may see")
+
+
 def find_no_index(_job: ChunkJob) -> IndexMissing:
     """Say that there is no index."""
     return IndexMissing()

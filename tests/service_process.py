@@ -130,6 +130,17 @@ def spawned(
             reader.join(STOP_SECONDS)
 
 
+@contextmanager
+def killed_unless_ready(service: ServiceProcess) -> Iterator[None]:
+    """Leave no process behind that did not get ready."""
+    try:
+        yield
+    except AssertionError:
+        service.process.kill()
+        service.process.wait()
+        raise
+
+
 class Fleet:
     """API and worker processes over one PostgreSQL, which none of them owns; see `fleet`."""
 
@@ -145,15 +156,17 @@ class Fleet:
     def start_api(self) -> ServiceProcess:
         """Add a `serve --no-engine`, ready; all have the key that the first one made."""
         api = self._spawn("serve --no-engine", "apis")
-        api.url = api.wait_for(READY)
-        api.key = api.wait_for(KEY)
+        with killed_unless_ready(api):
+            api.url = api.wait_for(READY)
+            api.key = api.wait_for(KEY)
         self.apis.append(api)
         return api
 
     def start_worker(self) -> ServiceProcess:
         """Add a `worker`, ready, with a data directory of its own."""
         worker = self._spawn("worker", f"worker-{self._started}")
-        worker.wait_for(WORKER_READY)
+        with killed_unless_ready(worker):
+            worker.wait_for(WORKER_READY)
         self.workers.append(worker)
         return worker
 

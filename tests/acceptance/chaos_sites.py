@@ -18,6 +18,7 @@ from tests.service_process import (
     ServiceProcess,
     descendants,
     fleet,
+    killed_unless_ready,
     spawned,
 )
 
@@ -107,8 +108,9 @@ class Whole:
 
     def _start(self) -> ServiceProcess:
         service = self._stack.enter_context(spawned(self._data_dir))
-        service.url = service.wait_for(READY)
-        service.key = service.wait_for(KEY)
+        with killed_unless_ready(service):
+            service.url = service.wait_for(READY)
+            service.key = service.wait_for(KEY)
         return service
 
     def faults(self) -> dict[str, Fault]:

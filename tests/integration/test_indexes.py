@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from service.domain.runs import Phase, Run, RunStatus
 from service.engine import index_cache
@@ -75,6 +76,22 @@ async def test_an_index_whose_builder_was_killed_is_made_by_another_process(
     run = await run_instead(world, tmp_path, {make_index: jobs.make_index_after_a_death})
     assert run.rows_matched == 20
     assert not list(tmp_path.glob(f"*{index_cache.UNFINISHED_SUFFIX}"))
+
+
+@pytest.mark.parametrize(
+    ("maker", "sentence"),
+    [
+        (jobs.die_always, "The process that made the index of the reference data died"),
+        (jobs.fail_to_make, "failed on an unexpected error (ArithmeticError): please report it"),
+    ],
+)
+async def test_an_index_that_cannot_be_made_fails_the_run_with_a_sentence(
+    database: Database, tmp_path: Path, maker: Callable[..., Any], sentence: str
+) -> None:
+    world = await make_world(database)
+    run = await run_instead(world, tmp_path, {make_index: maker})
+    assert run.status is RunStatus.FAILED
+    assert sentence in (run.error or "")
 
 
 async def test_an_index_that_is_damaged_time_and_again_fails_the_run(
