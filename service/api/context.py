@@ -21,10 +21,14 @@ from service.store.secret_box import SecretBox
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamTimes:
-    """How often a silent stream says that it lives, and when a reader that takes nothing goes."""
+    """How often a silent stream says that it lives, and when a reader that takes nothing goes.
+
+    After `check_seconds` the reader's key or session is looked up again.
+    """
 
     ping_seconds: float = 15.0
     send_timeout_seconds: float = 20.0
+    check_seconds: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ resumed ─► events after Last-Event-ID …              once they are no long
            stream with the service
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import aclosing
 
@@ -13,13 +14,13 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import event_list, filters, parameters
+from service.api import auth, event_list, filters, parameters
 from service.api.context import Caller, Services, services
 from service.api.event_list import MAX_DIGITS, EventList
 from service.api.event_stream import EventStream
 from service.api.lookup import find_run
 from service.api.watched import Watched, WatchedRun, WatchedWorkspace
-from service.domain.errors import UnavailableError
+from service.domain.errors import UnauthorizedError, UnavailableError
 from service.domain.events import Event, EventType
 from service.engine.event_sources import StreamedEvent
 from service.engine.hub import EventsGoneError
@@ -94,7 +95,35 @@ def _resume_point(request: Request, last: int) -> int | None:
 
 def _stream(request: Request, content: AsyncGenerator[bytes, None]) -> Response:
     service = services(request)
-    return EventStream(content, service.hub, service.stream_times.send_timeout_seconds)
+    allowed = _while_allowed(request, content)
+    return EventStream(allowed, service.hub, service.stream_times.send_timeout_seconds)
+
+
+async def _while_allowed(
+    request: Request, content: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    """Pass on what the reader may see: with a key or session that was closed, its streams end."""
+    clock = asyncio.get_running_loop().time
+    checked_at = clock()
+    async with aclosing(content):
+        async for part in content:
+            if clock() - checked_at >= services(request).stream_times.check_seconds:
+                if not await _is_still_allowed(request):
+                    return
+                checked_at = clock()
+            yield part
+
+
+async def _is_still_allowed(request: Request) -> bool:
+    service = services(request)
+    try:
+        await auth.identify(request, service.database, service.callers)
+    except UnauthorizedError:
+        return False
+    except UnavailableError as error:
+        # Streams outlive the database's absence; nothing new comes from it meanwhile.
+        log.warning("database_away", action="check_reader", reason=str(error))
+    return True
 
 
 async def blocks(

@@ -147,6 +147,29 @@ async def test_a_stalled_reader_does_not_hold_up_the_stop_of_the_service(
                     await asyncio.sleep(0.01)
 
 
+async def test_the_streams_of_a_key_end_when_it_is_revoked(
+    database_url: str, tmp_path: Path
+) -> None:
+    times = StreamTimes(ping_seconds=0.05, check_seconds=0.05)
+    async with running(database_url, tmp_path, options=IDLE, stream_times=times) as live:
+        begun = await story.begin(live.world)
+        wanted = {"name": "reader", "scopes": ["read"]}
+        made = (await live.client.post("/v1/api-keys", json=wanted)).json()
+        theirs = {"Authorization": f"Bearer {made['key']}"}
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            opened(live.client, begun.path, theirs) as revoked,
+            opened(live.client, begun.path) as other,
+        ):
+            await revoked.next_event()
+            reply = await live.client.delete(f"/v1/api-keys/{made['id']}")
+            assert reply.status_code == 200, reply.text
+            assert not any(block.is_event or block.retry for block in await revoked.rest())
+            await begun.tell()
+            begun.wake(live.engine.signals)
+            await other.until("run.progress")
+
+
 async def test_a_reader_that_leaves_takes_its_feed_with_it(idle: Live) -> None:
     begun = await story.begin(idle.world)
     async with opened(idle.client, begun.path) as leaving:
