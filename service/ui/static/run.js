@@ -103,7 +103,7 @@ function drawRun({ head, body }, { run, config, heard }, actions) {
     h("p", { class: "row spread" },
       h("span", { role: "status" }, sentence(run)),
       h("span", { class: age > STALE_MILLISECONDS && !ended ? "stale" : "dim" }, ended ? `Ended ${ago(run.completed_at)}` : `Last word ${duration(age / 1000)} ago`)),
-    run.rows_total ? h("progress", { class: "wide", max: run.rows_total, value: run.rows_processed ?? 0, "aria-label": "Documents matched so far" }) : null,
+    bar(run),
     h("dl", { class: "figures" },
       figure("Documents", run.rows_total === null ? "–" : `${count(run.rows_processed)} of ${count(run.rows_total)}`),
       figure("Matched", run.rows_processed ? `${count(run.rows_matched)} (${percent(run.rows_matched / run.rows_processed)})` : "–"),
@@ -121,6 +121,12 @@ function timeline(run) {
     h("li", { class: place < at || run.phase === "done" ? "past" : place === at ? "now" : "", ...(place === at ? { "aria-current": "step" } : {}) }, text)));
 }
 
+function bar(run) {
+  const isAsking = run.phase === "ai_resolving" && run.ai?.to_resolve;
+  const [done, all, what] = isAsking ? [run.ai.resolved, run.ai.to_resolve, "Documents decided by the AI so far"] : [run.rows_processed ?? 0, run.rows_total, "Documents matched so far"];
+  return all ? h("progress", { class: "wide", max: all, value: done, "aria-label": what }) : null;
+}
+
 function sentence(run) {
   if (run.status === "completed") return `${plural(run.rows_processed, "document", "documents")} done.`;
   if (run.status === "failed") return "The run failed; what was done before is kept.";
@@ -134,7 +140,7 @@ const figure = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, valu
 function aiFigures(ai) {
   if (!ai) return [];
   return [
-    figure("AI", `${ai.status}: ${count(ai.resolved)} of ${count(ai.to_resolve)}`),
+    figure("AI", ai.to_resolve === null ? ai.status : `${ai.status}: ${count(ai.resolved)} of ${count(ai.to_resolve)}`),
     figure("AI requests", count(ai.requests)),
     figure("AI cost", ai.cost_usd === null || ai.cost_usd === undefined ? "–" : `$${ai.cost_usd.toFixed(4)}`),
     ...(ai.error ? [figure("AI says", ai.error)] : []),
