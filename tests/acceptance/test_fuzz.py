@@ -9,7 +9,7 @@ from tests.fuzz import campaign
 EXAMPLES, SEED = 3, 1
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_replies_are_as_described_whatever_is_sent(tmp_path: Path) -> None:
     report = tmp_path / "report.txt"
     with report.open("w") as output:

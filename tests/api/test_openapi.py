@@ -89,6 +89,19 @@ def test_examples_fit_their_schemas(described: Any) -> None:
         validator(described, problem).validate(example["value"])
 
 
+def test_every_json_body_has_an_example(described: Any) -> None:
+    schemas = described["components"]["schemas"]
+    for operation in operations(described):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if content is None:
+            continue
+        named = schemas[content["schema"]["$ref"].rpartition("/")[2]]
+        examples = [content["example"]] if "example" in content else named.get("examples", [])
+        assert examples, f"{operation['operationId']}: give its Body an example"
+        for example in examples:
+            validator(described, content["schema"]).validate(example)
+
+
 def validator(described: Any, schema: Any) -> jsonschema_rs.Draft202012Validator:
     """A validator of a schema that refers to the description's components."""
     whole = {**schema, "components": described["components"]}

@@ -23,8 +23,12 @@ SETTINGS = {
     "MATCHSTREAM_READS_PER_MINUTE": PLENTY,
     "MATCHSTREAM_WRITES_PER_MINUTE": PLENTY,
     "MATCHSTREAM_UPLOADS_PER_MINUTE": PLENTY,
+    "MATCHSTREAM_WEBHOOK_ALLOW_HTTP": "true",
+    "MATCHSTREAM_WEBHOOK_NETWORKS": "127.0.0.0/8",
     "MATCHSTREAM_LOG_LEVEL": "warning",
 }
+# A port where nothing listens.
+NOBODY = "http://127.0.0.1:1024/"
 # How often a value is one of something that is there.
 KNOWN_SHARE = 0.7
 
@@ -73,6 +77,8 @@ def known_values(service: ServiceProcess) -> Mapping[str, list[str]]:
         configs = listed(client, "/v1/matching/configs")
         runs = listed(client, "/v1/matching/runs")
         results = listed(client, f"/v1/matching/runs/{ids(runs)[0]}/results")
+        webhook = add_webhook(client)
+        deliveries = listed(client, f"/v1/webhooks/{webhook}/deliveries")
     rows = [result["matched_reference_row_id"] or "row_1" for result in results]
     documents = [result["document_id"] for result in results]
     return {
@@ -82,6 +88,8 @@ def known_values(service: ServiceProcess) -> Mapping[str, list[str]]:
         "path.config_id": ids(configs),
         "path.run_id": ids(runs),
         "path.result_id": ids(results),
+        "path.webhook_id": [webhook],
+        "path.delivery_id": ids(deliveries),
         "query.config_id": ids(configs),
         "query.document_id": documents,
         "query.collection": [COLLECTION],
@@ -92,6 +100,16 @@ def known_values(service: ServiceProcess) -> Mapping[str, list[str]]:
         # Any version: what is named is changed, whatever it was.
         "header.If-Match": ["*"],
     }
+
+
+def add_webhook(client: httpx2.Client) -> str:
+    """Make a webhook whose deliveries nobody takes, with one of them; return its id."""
+    made = client.post("/v1/webhooks", json={"url": NOBODY, "types": ["run.failed"]})
+    assert made.status_code == 201, made.text
+    webhook: str = made.json()["id"]
+    sent = client.post(f"/v1/webhooks/{webhook}/ping")
+    assert sent.is_success, sent.text
+    return webhook
 
 
 def listed(client: httpx2.Client, path: str) -> list[Any]:

@@ -83,7 +83,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
         tag=TAG,
         summary="Make an API key",
         description="Of the caller's workspace. The key itself is in this reply alone.",
-        body=Body({JSON: api_keys.NewApiKey}),
+        body=Body({JSON: api_keys.NewApiKey}, example={"name": "dashboard", "scopes": ["read"]}),
         replies={201: json_reply("The key.", MadeApiKey, "Location")},
     ),
     api_keys.list_all: Operation(

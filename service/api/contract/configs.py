@@ -190,7 +190,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
         summary="Change a matching config",
         description="What the body does not say stays. Counts from the next run on: a run keeps "
         "the config it began with. `reference_data_id` cannot change.",
-        body=Body({JSON: ConfigBody}, is_partial=True),
+        body=Body({JSON: ConfigBody}, is_partial=True, example={"threshold": 0.9}),
         headers=("If-Match",),
         replies={200: json_reply("The config as it is now.", Config, "ETag")},
         errors=("conflict",),

@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from service.api.contract import problems
-from service.api.contract.operation import Operation, Query, Reply
+from service.api.contract.operation import JSON, Body, Operation, Query, Reply
 from service.api.contract.schemas import Schemas
 from service.api.contract.service_routes import OPEN_OPERATIONS
 from service.api.contract.shared import (
@@ -38,7 +38,7 @@ _COMMON_ERRORS = (
     "unavailable",
 )
 # In the order in which a newcomer needs them; others follow.
-_TAGS = ("Reference data", "Documents", "Matching configs", "Runs", "Results", "Events")
+_TAGS = ("Reference data", "Documents", "Matching configs", "Runs", "Results", "Events", "Webhooks")
 _BODY_ERRORS = ("payload_too_large", "unsupported_media_type")
 _KEY_HEADER = "Idempotency-Key"
 _REPLAYED = "Idempotent-Replayed"
@@ -161,13 +161,19 @@ def _operation(
     if parameters:
         written["parameters"] = parameters
     if operation.body is not None:
-        content: dict[str, Json] = {
-            media_type: {"schema": schemas.request(schema, is_partial=operation.body.is_partial)}
-            for media_type, schema in operation.body.content.items()
-        }
-        written["requestBody"] = {"required": operation.body.is_required, "content": content}
+        written["requestBody"] = _body(operation.body, schemas)
     written["responses"] = {**_replies(operation, schemas), **_failures(codes, operation, schemas)}
     return written
+
+
+def _body(body: Body, schemas: Schemas) -> dict[str, Json]:
+    content: dict[str, dict[str, Json]] = {
+        media_type: {"schema": schemas.request(schema, is_partial=body.is_partial)}
+        for media_type, schema in body.content.items()
+    }
+    if body.example is not None:
+        content[JSON]["example"] = dict(body.example)
+    return {"required": body.is_required, "content": {**content}}
 
 
 def _replies(operation: Operation, schemas: Schemas) -> dict[str, Json]:

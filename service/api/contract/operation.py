@@ -44,12 +44,14 @@ class Reply:
 class Body:
     """What a request carries, by media type.
 
-    Of a body that `is_partial`, which changes something, no key is required.
+    Of a body that `is_partial`, which changes something, no key is required. The `example` is of
+    the JSON, where its model has none that fits.
     """
 
     content: Mapping[str, Schema]
     is_required: bool = True
     is_partial: bool = False
+    example: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,7 +143,10 @@ OPERATIONS: Mapping[Handler, Operation] = {
         summary="Review a result",
         description="Approve or reject it, or take a verdict back with `pending`. Together with "
         "`approved` another of the candidates may be chosen.",
-        body=Body({JSON: reviews.ReviewRequest}),
+        body=Body(
+            {JSON: reviews.ReviewRequest},
+            example={"status": "approved", "notes": "Checked against the order."},
+        ),
         headers=("If-Match",),
         replies={200: json_reply("The result as it is now.", Result, "ETag")},
         errors=("conflict",),
@@ -164,7 +167,10 @@ OPERATIONS: Mapping[Handler, Operation] = {
         description="Up to 500 that are listed, or those that a filter finds and that do not have "
         "the status yet, the first 500 in document order: repeat it until `remaining` is 0. With "
         "`dry_run` nothing is written: `total` says how many there are.",
-        body=Body({JSON: bulk_reviews.BulkReviewRequest}),
+        body=Body(
+            {JSON: bulk_reviews.BulkReviewRequest},
+            example={"filter": {"min_confidence": 0.95}, "status": "approved"},
+        ),
         replies={200: json_reply("What became of each.", BulkReview)},
         errors=("conflict",),
     ),

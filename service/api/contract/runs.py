@@ -34,7 +34,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
         description="Queues a run of the config over the documents named, over a collection, or "
         "over those that the config targets. The run keeps the config and the reference data as "
         "they are when it begins.",
-        body=Body({JSON: RunRequest}, is_required=False),
+        body=Body({JSON: RunRequest}, is_required=False, example={"collection": "default"}),
         replies={202: json_reply("The run is queued.", Run, "Location")},
         errors=("conflict", "ai_not_configured"),
     ),
@@ -43,7 +43,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
         tag=TAG,
         summary="Start a run with the AI pass",
         description="As a run, and then a language model decides on the borderline results.",
-        body=Body({JSON: RunRequest}, is_required=False),
+        body=Body({JSON: RunRequest}, is_required=False, example={"collection": "default"}),
         replies={202: json_reply("The run is queued.", Run, "Location")},
         errors=("conflict", "ai_not_configured"),
     ),

@@ -11,6 +11,7 @@ from service.api.contract.models import Problem
 from service.api.contract.operation import Schema
 from service.domain.representation import Json
 
+_OF_A_WHOLE = ("required", "examples")
 _TEMPLATE = "#/components/schemas/{model}"
 _REQUEST: JsonSchemaMode = "validation"
 _REPLY: JsonSchemaMode = "serialization"
@@ -99,7 +100,7 @@ def _without_requirements(schema: Json) -> dict[str, Json]:
     properties: dict[str, Json] = {
         name: _without_default(member) for name, member in schema["properties"].items()
     }
-    kept = {name: value for name, value in schema.items() if name != "required"}
+    kept = {name: value for name, value in schema.items() if name not in _OF_A_WHOLE}
     return {**kept, "properties": properties}
 
 

@@ -42,7 +42,7 @@ REQUEST_HEADERS: Mapping[str, Described] = {
         TEXT, "`wait=N`: with `If-None-Match`, answer when something has changed, or in N seconds."
     ),
     "Idempotency-Key": Described(
-        text(1, 200),
+        {**text(1, 200), "pattern": "^[!-~]+$"},
         "A text of visible ASCII characters of your choice, by which the same change is carried "
         "out once in 24 hours, however often it is sent.",
     ),

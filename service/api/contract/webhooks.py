@@ -161,7 +161,10 @@ OPERATIONS: Mapping[Handler, Operation] = {
         "and lead to a public address, unless the operator allows others. A body that would have "
         "20,000 bytes or more leaves out the largest members of what it is about: they are null, "
         "and `data.omitted` names them by JSON pointers into `data`.",
-        body=Body({JSON: WebhookBody}),
+        body=Body(
+            {JSON: WebhookBody},
+            example={"url": "https://hooks.example.com/matches", "types": ["run.completed"]},
+        ),
         replies={201: json_reply("The webhook, with its secret.", WebhookWithSecret, "Location")},
         errors=("conflict",),
     ),
@@ -186,7 +189,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
         summary="Change a webhook",
         description="What the body does not say stays. Enabled again, or at another URL, it gets "
         "at once what waits; what happened while it was disabled it does not hear of.",
-        body=Body({JSON: WebhookBody}, is_partial=True),
+        body=Body({JSON: WebhookBody}, is_partial=True, example={"enabled": False}),
         headers=("If-Match",),
         replies={200: json_reply("The webhook as it is now.", Webhook, "ETag")},
     ),

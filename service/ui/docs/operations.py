@@ -92,7 +92,7 @@ def _call(document: Document, path: str, method: str, operation: Document) -> st
     if operation.get("security") != []:
         lines.append('-H "Authorization: Bearer $KEY"')
     content = operation.get("requestBody", {}).get("content", {})
-    example = _example(document, content.get(_JSON, {}).get("schema", {}))
+    example = _example(document, content.get(_JSON, {}))
     if example is not None:
         lines.append(f"-H 'Content-Type: {_JSON}'")
         lines.append(f"-d {shlex.quote(json.dumps(example, ensure_ascii=False, indent=2))}")
@@ -101,8 +101,10 @@ def _call(document: Document, path: str, method: str, operation: Document) -> st
     return " \\\n  ".join(lines)
 
 
-def _example(document: Document, schema: Document) -> Any:
-    if "$ref" not in schema:
-        return None
-    named = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+def _example(document: Document, content: Document) -> Any:
+    """Return the example of a body, or of the schema that it has."""
+    if "example" in content:
+        return content["example"]
+    reference = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    named = document["components"]["schemas"].get(reference, {})
     return next(iter(named.get("examples", ())), None)
