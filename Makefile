@@ -7,7 +7,8 @@ KERNEL := deploy/compile_kernel.py $(wildcard service/matching/kernel/*)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) --require-hashes --only-binary :all: -r
 
-.PHONY: run install test check bench bench-quality bench-api chaos fuzz format pin clean
+.PHONY: run install test check bench bench-ai bench-api bench-quality fake-ai chaos fuzz format \
+	pin clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/matchstream demo
@@ -30,6 +31,14 @@ check: $(VENV)/.everything
 
 bench: $(VENV)/.everything
 	$(BIN)/python -m tests.benchmarks
+
+# SECONDS: how long each measurement takes.
+SECONDS ?= 60
+bench-ai: $(VENV)/.everything
+	$(BIN)/python -m tests.benchmarks.bench_ai --seconds $(SECONDS)
+
+fake-ai: $(VENV)/.everything
+	@exec $(BIN)/python -m tests.fake_ai
 
 bench-quality: $(VENV)/.everything
 	$(BIN)/python -m tests.benchmarks.bench_quality
