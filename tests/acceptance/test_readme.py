@@ -4,11 +4,15 @@ import json
 import os
 import re
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.service_process import ServiceProcess, running
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 END_OF_BLOCK = "--- end of block ---"
 # A run of the README has ended when it is cancelled: that answer, and no other, may be a refusal.
@@ -23,11 +27,12 @@ curl() {
 
 
 def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as service:
+    with stand_in() as extra, running(tmp_path / "data", extra=extra) as service:
         answers = paste([block for block in BLOCKS if "$" in block], service, tmp_path)
     # `pick`, and the config's id, print nothing.
     _, _, _, watched, read, reviewed, second_page, resumed, happened, polled, *rest = answers
-    cancelled, sample, added, exported, counted, history, deleted = rest
+    cancelled, sample, added, exported, counted, history, deleted, *of_ai = rest
+    estimated, resolved, by_model = of_ai
     assert "event: run." in watched
     progress, results = [json.loads(answer) for answer in re.split(r"(?<=\})(?=\{\"data)", read)]
     assert progress["rows_processed"] == 2
@@ -51,6 +56,28 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
     assert (json.loads(counted)["total"], json.loads(counted)["reviewed"]) == (1, 0)
     assert [review["notes"] for review in json.loads(history)["data"]] == ["checked"]
     assert json.loads(deleted) == {"deleted": True, "id": "A-2"}
+    assert '"estimated":true' in estimated
+    assert "event: run.completed" in resolved
+    said = [row["evidence"]["ai"] for row in json.loads(by_model)["data"]]
+    assert [each["decision"] for each in said] == ["match"]
+
+
+@contextmanager
+def stand_in() -> Iterator[dict[str, str]]:
+    """Run what `make fake-ai` calls; yields the settings of a service that asks it."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.fake_ai"],
+        cwd=ROOT,
+        env={**os.environ, "FAKE_AI_PORT": "0"},  # noqa: TID251 - passed on, not read
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = "".join(iter(process.stdout.readline, "Ctrl-C stops it.\n"))
+        try:
+            yield dict(re.findall(r"(\w+)=(\S+)", said))
+        finally:
+            process.terminate()
 
 
 def paste(blocks: list[str], service: ServiceProcess, folder: Path) -> list[str]:
