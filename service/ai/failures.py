@@ -23,7 +23,15 @@ class ThrottledError(AiError):
 
 
 class UnansweredError(AiError):
-    """No answer came, or an error of the vendor's own; asking again may help."""
+    """No answer came, or an error of the vendor's own; asking again may help.
+
+    `may_have_cost` says that the vendor may have worked on it all the same.
+    """
+
+    def __init__(self, sentence: str, *, may_have_cost: bool = False) -> None:
+        """Keep whether it may have cost something."""
+        super().__init__(sentence)
+        self.may_have_cost = may_have_cost
 
 
 class UnusableError(AiError):

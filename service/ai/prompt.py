@@ -177,10 +177,12 @@ def build(questions: Sequence[Question]) -> Prompt:
     """Write one request for the questions, which are numbered from 1 in their order."""
     documents = [write_document(str(place), each) for place, each in enumerate(questions, 1)]
     text = json.dumps({"documents": documents}, ensure_ascii=False, separators=(",", ":"))
-    return Prompt(
-        f"<records>\n{_escape(text)}\n</records>",
-        SPARE_OUTPUT_TOKENS + OUTPUT_TOKENS_PER_DOCUMENT * len(questions),
-    )
+    return Prompt(f"<records>\n{_escape(text)}\n</records>", most_output(len(questions)))
+
+
+def most_output(documents: int) -> int:
+    """Return how many tokens the answer to so many questions may take."""
+    return SPARE_OUTPUT_TOKENS + OUTPUT_TOKENS_PER_DOCUMENT * documents
 
 
 def write_document(number: str, question: Question) -> dict[str, object]:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import NoReturn, Protocol
 
 import anthropic
+import httpx2
 from anthropic.types import Message
 
 from service.ai.buckets import Told, ToldLimits
@@ -78,11 +79,13 @@ class AnthropicResolver:
         except anthropic.APIStatusError as error:
             _raise_for_status(error, self._model)
         except anthropic.APITimeoutError as error:
-            raise UnansweredError("The Anthropic API did not answer in time.") from error
+            sentence = "The Anthropic API did not answer in time."
+            raise UnansweredError(sentence, may_have_cost=True) from error
         except anthropic.APIConnectionError as error:
             raise UnansweredError(
                 f"The Anthropic API at {self._client.base_url} cannot be reached: check the "
-                "network, a proxy, and MATCHSTREAM_AI_BASE_URL."
+                "network, a proxy, and MATCHSTREAM_AI_BASE_URL.",
+                may_have_cost=not isinstance(error.__cause__, httpx2.ConnectError),
             ) from error
         except anthropic.AnthropicError as error:
             raise UnansweredError("The Anthropic API sent a reply that cannot be read.") from error

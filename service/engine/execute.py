@@ -7,7 +7,7 @@ begin ─► load ─► match ─► AI pass ─► complete     each step comm
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +69,8 @@ class Tools:
     ai: AiTools | None = None
 
 
-async def execute(tools: Tools, claim: Claim) -> None:
-    """Carry out a claimed run to its end.
+async def execute(tools: Tools, claim: Claim, leave_slot: Callable[[], None]) -> None:
+    """Carry out a claimed run to its end; `leave_slot` is called when it computes no more.
 
     Raises (in a group) MatchingFailedError when the run cannot be carried out, LeaseLostError
     when it is no longer ours, UnavailableError when the database is away.
@@ -79,6 +79,7 @@ async def execute(tools: Tools, claim: Claim) -> None:
         progress = Progress(tools.database, tools.signals, claim.lease, claim.run)
         async with tools.database.connection() as connection:
             rules = await run_lifecycle.fetch_rules(connection, claim.run)
+        leave_slot()
         await _finish(tools, claim.lease, progress, rules)
         return
     _check_attempts(claim.run)
@@ -89,6 +90,7 @@ async def execute(tools: Tools, claim: Claim) -> None:
         alive = tasks.create_task(progress.say_alive())
         await _load_and_match(tools, progress, begun.inputs)
         alive.cancel()
+    leave_slot()
     await _finish(tools, claim.lease, progress, begun.inputs.rules)
 
 

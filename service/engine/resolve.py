@@ -146,7 +146,7 @@ class _Pass:
         """Return what a request may cost at most, in nanodollars."""
         most = Usage(
             input_tokens=int(load.input_tokens * INPUT_MARGIN),
-            output_tokens=batch.prompt.max_tokens,
+            output_tokens=prompt.most_output(len(batch.cases)),
             cache_written=int(prompt.SYSTEM_TOKENS * INPUT_MARGIN),
         )
         return self._tools.plan.prices.cost(most)
@@ -181,6 +181,9 @@ class _Pass:
             self._batches.put_back(batch)
         except UnansweredError as error:
             admission.fail(ticket)
+            if error.may_have_cost:
+                # It stays reserved: the bound holds whatever the vendor counts.
+                reserved = 0
             self._note_trouble(error)
             self._try_again(batch, ticket, error)
         except PassFailedError as error:

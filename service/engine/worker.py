@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -41,6 +42,8 @@ class WorkerOptions:
     slots: int = 4
     lease_seconds: float = 30.0
     heartbeat_seconds: float = 10.0
+    # So many runs may wait for the AI beside those that hold the slots.
+    most_without_slot: int = 32
 
     @classmethod
     def with_lease(cls, seconds: float) -> "WorkerOptions":
@@ -56,6 +59,8 @@ class _Work:
     is_ending: bool = False
     # Whether the attempt counts against the run when it ends without having finished.
     is_at_fault: bool = False
+    # Whether it holds one of the worker's slots: a run that waits for the AI needs none.
+    holds_slot: bool = True
 
 
 class Worker:
@@ -111,13 +116,14 @@ class Worker:
             finally:
                 # Whatever happens, the slot is free again.
                 del self._work[run_id], self._tasks[run_id]
-                self._free.release()
+                if work.holds_slot:
+                    self._free.release()
 
     async def _execute(self, claim: Claim, work: _Work) -> None:
         run_id = str(claim.run.id)
         failure: str | None = None
         try:
-            await execute(self._tools, claim)
+            await execute(self._tools, claim, partial(self._leave_slot, work))
         except* LeaseLostError:
             log.info("lease_lost", action="stop", run_id=run_id)
         except* UnavailableError as group:
@@ -133,6 +139,13 @@ class Worker:
             failure = _UNEXPECTED
         if failure is not None:
             await self._fail(claim, failure)
+
+    def _leave_slot(self, work: _Work) -> None:
+        """Let another run in, unless very many wait already."""
+        without = sum(not each.holds_slot for each in self._work.values())
+        if work.holds_slot and without < self._options.most_without_slot:
+            work.holds_slot = False
+            self._free.release()
 
     async def _fail(self, claim: Claim, sentence: str) -> None:
         log.warning("run_failed", action="fail", run_id=str(claim.run.id), reason=sentence)

@@ -10,7 +10,7 @@ from service.domain.ai import AiFigures, AiStatus, Usage
 from service.domain.configs import MatchingRules
 from service.domain.identifiers import RunId, WorkspaceId
 from service.domain.runs import Lease, Run, RunStatus, RunWarning, sources_of
-from service.store import run_lifecycle, runs
+from service.store import erasure, run_lifecycle, runs
 from service.store.database import Connection
 
 # Sorting the results of a large run; a server that stands still is noticed all the same.
@@ -175,6 +175,9 @@ async def advance(connection: Connection, lease: Lease, step: Step) -> Run:
         run_lifecycle.write_warnings(step.warnings),
     )
     run = run_lifecycle.held(record)
+    if run.lost_documents:
+        # What was decided was read before.
+        await erasure.forget_missing(connection, run.id, 0)
     await runs.tell_progress(connection, run)
     return run
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.engine.worker import WorkerOptions
 from tests.api import ai_live
 from tests.api.ai_live import AiLive
 from tests.fake_ai.vendor import Trouble
@@ -196,3 +197,20 @@ async def test_the_key_is_in_no_log_reply_or_event(
     logged = capsys.readouterr()
     assert "ai_trouble" in logged.out + logged.err
     assert "sk-ant" not in told + logged.out + logged.err
+
+
+async def test_runs_that_wait_for_the_model_let_others_through(
+    database_url: str, tmp_path: Path
+) -> None:
+    slots = WorkerOptions().slots
+    async with ai_live.running(database_url, tmp_path) as ai:
+        ai.vendor.behaviour.storm = Trouble.SILENT
+        waiting = [await ai.live.start(ai=True) for _ in range(slots)]
+        for run in waiting:
+            with ai.live.engine.signals.subscribe(f"run:{run['id']}") as wake:
+                while (await ai.live.get(run["links"]["self"]))["status"] != "ai_resolving":
+                    await wake.wait()
+        await ai.live.completed()
+        for run in waiting:
+            reply = await ai.live.client.post(f"{run['links']['self']}/cancel")
+            assert reply.status_code == 200
