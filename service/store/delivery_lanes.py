@@ -21,7 +21,11 @@ ENLISTED_AT_ONCE = 1_000
 
 # "deliver" as bytes: any fixed number does, as long as no other lock of ours has it.
 _ENLISTING = 0x64656C69766572
-_TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
+# PostgreSQL ends a session that stands still with what others need.
+_TRY_LOCK = """
+SELECT pg_try_advisory_xact_lock($1),
+       set_config('idle_in_transaction_session_timeout', '5s', true)
+"""
 _NEW = """
 SELECT id, webhook_id, lane FROM deliveries WHERE NOT is_enlisted ORDER BY place LIMIT $1
 """
@@ -130,7 +134,8 @@ WITH due AS (
 ), ranked AS (
     SELECT *, row_number() OVER (PARTITION BY is_suspect ORDER BY turn, due_at) AS rank FROM due
 )
-SELECT webhook_id, lane FROM ranked
+SELECT webhook_id, lane, set_config('idle_in_transaction_session_timeout', '5s', true)
+FROM ranked
 WHERE rank <= CASE WHEN is_suspect THEN $3 ELSE $2 END
 """
 # A statement of its own: joined to the one above, it would read all lanes.
@@ -207,7 +212,8 @@ def _secrets(record: Record, box: SecretBox) -> tuple[str, ...]:
 
 
 _HOLD = """
-SELECT webhook_id, lane FROM delivery_lanes
+SELECT webhook_id, lane, set_config('idle_in_transaction_session_timeout', '5s', true)
+FROM delivery_lanes
 JOIN unnest($2::uuid[], $3::uuid[], $4::bigint[]) AS ours (webhook_id, lane, claims)
 USING (webhook_id, lane, claims)
 WHERE worker_id = $1

@@ -63,11 +63,19 @@ WHERE (webhook_id, id) < ($1, $3) AND (webhook_id, id) >= ($1, $4)
 ORDER BY webhook_id DESC, id DESC
 OFFSET $2 LIMIT 1
 """
-_DELETE_LANES = "DELETE FROM delivery_lanes WHERE webhook_id = $1"
+# One that is under way, or locked by who opens it, comes later.
+_DELETE_LANES = """
+DELETE FROM delivery_lanes WHERE webhook_id = $1 AND lane IN (
+    SELECT lane FROM delivery_lanes WHERE webhook_id = $1
+    ORDER BY lane
+    FOR UPDATE SKIP LOCKED
+)
+"""
 _DELETE_WEBHOOK = """
 DELETE FROM webhooks
 WHERE id = $1 AND deleted_at < $2
   AND NOT EXISTS (SELECT FROM deliveries WHERE webhook_id = $1)
+  AND NOT EXISTS (SELECT FROM delivery_lanes WHERE webhook_id = $1)
 """
 
 

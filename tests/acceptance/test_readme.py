@@ -31,7 +31,7 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
         answers = paste([block for block in BLOCKS if "$" in block], service, tmp_path)
     # `pick`, and the config's id, print nothing.
     _, _, _, watched, read, reviewed, second_page, resumed, happened, polled, *rest = answers
-    cancelled, sample, added, exported, counted, history, deleted, *of_ai = rest
+    cancelled, sample, added, exported, counted, history, deleted, hooked, pinged, *of_ai = rest
     estimated, resolved, by_model = of_ai
     assert "event: run." in watched
     progress, results = [json.loads(answer) for answer in re.split(r"(?<=\})(?=\{\"data)", read)]
@@ -60,6 +60,9 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
     assert "event: run.completed" in resolved
     said = [row["evidence"]["ai"] for row in json.loads(by_model)["data"]]
     assert [each["decision"] for each in said] == ["match"]
+    assert json.loads(hooked)["secret"].startswith("whsec_")
+    ping, deliveries = [json.loads(answer) for answer in re.split(r"(?<=\})(?=\{\"data)", pinged)]
+    assert [each["id"] for each in deliveries["data"]] == [ping["id"]]
 
 
 @contextmanager
