@@ -19,7 +19,8 @@ from service.cli.match_command import Work
 from service.domain.errors import MatchstreamError
 from service.foreground import Running
 from service.settings import Settings, load, unknown_variables
-from service.store import schema
+from service.store import schema, secret_key
+from service.store.database import Database
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -102,6 +103,22 @@ def migrate() -> None:
     """Bring the database to this release's schema."""
     number = asyncio.run(_migrate(load()))
     typer.echo(f"The database is at migration {number}.")
+
+
+@app.command()
+def rekey() -> None:
+    """Forget a secret key that is lost, so that the service starts with another one."""
+    asyncio.run(_rekey(load()))
+    typer.echo("Webhooks are disabled until each gets a new secret (rotate-secret) and is enabled.")
+
+
+async def _rekey(settings: Settings) -> None:
+    async with (
+        keys.store_url(settings) as url,
+        Database.open(url, pool_size=1) as database,
+        database.transaction() as connection,
+    ):
+        await secret_key.let_go(connection)
 
 
 def _match_beside(settings: Settings, work: Work) -> None:

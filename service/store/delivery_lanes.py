@@ -8,6 +8,7 @@ lasts by the database's clock. When something is due, the caller's clock says.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -202,13 +203,13 @@ def _claim(record: Record, box: SecretBox) -> Claim:
 
 
 def _secrets(record: Record, box: SecretBox) -> tuple[str, ...]:
-    stored = (record["secret"], record["previous_secret"])
-    try:
-        return tuple(
-            box.decrypt(secret, record["webhook_id"]) for secret in stored if secret is not None
-        )
-    except UndecipherableError:
-        return ()
+    """Return what can be read: a secret of a key that was lost may stand beside a new one."""
+    found = []
+    for stored in (record["secret"], record["previous_secret"]):
+        with suppress(UndecipherableError):
+            if stored is not None:
+                found.append(box.decrypt(stored, record["webhook_id"]))
+    return tuple(found)
 
 
 _HOLD = """

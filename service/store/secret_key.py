@@ -17,7 +17,8 @@ FILE_NAME = "secret-key"
 ELSEWHERE = "The secrets in this database are encrypted by a key that is not here"
 _WHAT_TO_DO = (
     f"Set MATCHSTREAM_SECRET_KEY, for every process, to the line in the file {FILE_NAME} of the "
-    "data directory of the service that made the first webhook."
+    "data directory of the service that made the first webhook. Where that is lost, let "
+    "'matchstream rekey' forget it."
 )
 
 _FINGERPRINT = "SELECT fingerprint FROM secret_key"
@@ -64,3 +65,17 @@ async def is_bound_elsewhere(connection: Connection, box: SecretBox) -> bool:
     """Whether the database's secrets are encrypted by another key than the box's."""
     bound_to = await connection.fetchval(_FINGERPRINT)
     return bound_to not in (None, box.fingerprint)
+
+
+_LET_GO = "DELETE FROM secret_key"
+_DISABLE = """
+UPDATE webhooks
+SET enabled = false, disabled_reason = 'Its secret was lost: rotate it, then enable the webhook.'
+WHERE deleted_at IS NULL
+"""
+
+
+async def let_go(connection: Connection) -> None:
+    """Forget a key that is lost; what it encrypted is lost with it, so webhooks are disabled."""
+    await connection.execute(_LET_GO)
+    await connection.execute(_DISABLE)

@@ -135,6 +135,13 @@ def test_migrate_says_where_the_database_is(tmp_path: Path) -> None:
     assert run_command(tmp_path / "data", "migrate").stdout == first.stdout
 
 
+def test_rekey_says_what_it_costs(tmp_path: Path) -> None:
+    run_command(tmp_path / "data", "migrate")
+    said = run_command(tmp_path / "data", "rekey")
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("Webhooks are disabled until each gets a new secret")
+
+
 def listed(data_dir: Path) -> list[str]:
     """What `keys list` prints."""
     return run_command(data_dir, "keys", "list").stdout.splitlines()

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from standardwebhooks import Webhook as Verifier
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from service.domain import webhook_messages
 from service.domain.events import EventType
 from service.domain.webhooks import LADDER, DeliveryStatus
 from service.store import deliveries, delivery_lanes, delivery_retention, secret_key, webhooks
@@ -213,6 +216,28 @@ async def test_an_engine_with_another_key_takes_nothing(database: Database, hook
     assert await delivery_lanes.claim(database, desk.engine.id, room, now, stranger) == []
     (taken,) = await delivery_lanes.claim(database, desk.engine.id, room, now, desk.box)
     assert taken.parcel is not None
+
+
+async def test_after_a_lost_key_a_webhook_goes_on_with_a_new_secret(
+    database: Database, hook: Receiver
+) -> None:
+    async with webhook_desk.opened(database) as lost:
+        webhook = await lost.add(hook.url)
+    await lost.tell()
+    async with database.transaction() as connection:
+        await secret_key.let_go(connection)
+    now = await lost.webhook(webhook)
+    assert not now.enabled
+    assert now.disabled_reason == "Its secret was lost: rotate it, then enable the webhook."
+    box, secret = SecretBox.with_new_key(), webhook_messages.new_secret()
+    async with database.transaction() as connection:
+        await secret_key.bind(connection, box)
+        await webhooks.rotate(connection, now, secret, box, lost.clock())
+        await webhooks.update(connection, replace(now, enabled=True))
+    async with webhook_desk.sending(database, lost.signals, box, lost.clock, Setting()):
+        (message,) = await hook.wait_for(1)
+    Verifier(secret).verify(message.body, dict(message.headers))
+    assert len(message.headers["webhook-signature"].split(" ")) == 1
 
 
 async def test_old_deliveries_go_and_what_has_to_be_sent_stays(desk: Desk, hook: Receiver) -> None:
