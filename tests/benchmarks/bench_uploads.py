@@ -35,7 +35,7 @@ from tests.benchmarks import report
 from tests.integration.upload_files import Desk, open_desk
 
 # About 80 bytes a row. UPLOAD_ROWS=1000000 takes minutes.
-ROWS = int(os.environ.get("UPLOAD_ROWS", "200000"))
+ROWS = int(os.environ.get("UPLOAD_ROWS", "120000"))
 SIZES = (ROWS // 8, ROWS)
 COLUMNS = ("po_number", "vendor_name", "vendor_city", "order_date", "amount", "currency")
 WRITE_ROWS = 10_000
