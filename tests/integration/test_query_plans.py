@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from service.store import events, leases, old_progress, results, runs
+from service.store import ai_decisions, events, leases, old_progress, results, runs
 from tests.conftest import PostgresServer
 
 RUN = "00000000-0000-7000-8000-000000000000"
@@ -21,6 +21,7 @@ RUNS = 10_000
 ALIVE = 20
 EVENTS = 5_000
 DELIVERIES = 5_000
+AI_DECIDED = 5_000
 
 _FILL = [
     f"""
@@ -53,6 +54,12 @@ _FILL = [
     FROM generate_series(1, {EVENTS}) AS n,
          (SELECT id, row_number() OVER (ORDER BY id) AS place FROM runs
           WHERE workspace_id = $1 ORDER BY id LIMIT 3) AS runs
+    """,
+    f"""
+    INSERT INTO ai_documents (run_id, position, document_id, verdict)
+    SELECT '{RUN}'::uuid, n - 1, 'doc_' || lpad(n::text, 8, '0'),
+           CASE WHEN n < {AI_DECIDED} THEN 'match' END
+    FROM generate_series(1, {RESULTS}) AS n WHERE $1::uuid IS NOT NULL
     """,
     f"""
     INSERT INTO deliveries (webhook_id, workspace_id, event_id, type, lane, status, is_enlisted)
@@ -132,6 +139,22 @@ QUESTIONS = {
         f"'{WORKSPACE}', '00000000-0000-7000-8000-000000001800', 51",
         "runs_by_workspace",
         51,
+    ),
+    "AI pass: the next open documents": Question(
+        ai_decisions._OPEN, f"'{RUN}', 12000, 40", "ai_documents_pkey", 40
+    ),
+    "AI pass: their candidates": Question(
+        ai_decisions._CANDIDATES,
+        f"'{RUN}', '{{doc_00000001,doc_00000002}}'",
+        "results_pkey",
+        2,
+    ),
+    # The document of the pass, then its result as it was and as it is written.
+    "AI pass: a decision": Question(
+        ai_decisions._DECIDE,
+        f"'{RUN}', '{{doc_00015000}}', '{{match}}', '{{ref_1}}', '{{0.9}}', '{{0.7}}', ARRAY['{{}}']",
+        "ai_documents_by_document",
+        3,
     ),
     # Those alive, once to count what is at work and once to choose; then the one chosen.
     "claim": Question(leases._CLAIM, "gen_random_uuid(), 30, '{}'", "runs_alive", 2 * ALIVE + 1),
