@@ -57,8 +57,8 @@ async def carry_out(
         return PassEnd(AiStatus.FAILED, _NO_KEY_ANY_MORE)
     if progress.run.attempts_without_progress > MAX_ATTEMPTS_WITHOUT_PROGRESS:
         return _failed(progress.run, _DIED_TOO_OFTEN)
-    await _begin(progress, rules)
     try:
+        await _begin(progress, rules)
         return await resolve(database, tools, progress, rules)
     except Exception as error:
         # A fault of the pass must not cost a run that is matched already its results.

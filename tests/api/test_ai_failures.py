@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from service.engine.signals import QUEUE
 from service.engine.worker import WorkerOptions
-from tests.api import ai_live
+from tests.api import ai_live, live
 from tests.api.ai_live import AiLive
 from tests.fake_ai.vendor import Trouble
 from tests.seeding import VENDORS, add_documents
@@ -214,3 +215,54 @@ async def test_runs_that_wait_for_the_model_let_others_through(
         for run in waiting:
             reply = await ai.live.client.post(f"{run['links']['self']}/cancel")
             assert reply.status_code == 200
+
+
+async def test_a_deleted_document_is_not_asked_about(ai: AiLive) -> None:
+    by_rules = await ai.live.completed()
+    deleted = await ai.live.client.delete("/v1/documents/doc_0001?collection=default")
+    assert deleted.status_code == 200
+    await ai.live.client.post(f"{by_rules['links']['self']}/ai-resolve")
+    run = await ai.live.wait_until_ended(by_rules)
+    assert (run["ai"]["resolved"], run["ai"]["unresolved"]) == (5, 1)
+    asked = [each["fields"]["number"] for batch in ai.vendor.asked for each in batch]
+    assert "unknown 1" not in asked
+    kept = (await ai.results(run))[1]
+    assert (
+        kept["evidence"]["ai"]["rationale"] == "the document was deleted before it was asked about"
+    )
+
+
+async def test_a_key_that_is_gone_when_the_run_begins_is_told(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with live.running(database_url, tmp_path) as service:
+        queued = await service.world.queue(ai=True)
+        ended = await service.world.wait_until_ended(queued, service.engine.signals)
+    assert ended.ai is not None
+    assert (ended.status, ended.ai.status) == ("completed", "failed")
+    assert "ANTHROPIC_API_KEY" in (ended.ai.error or "")
+
+
+_BEGUN_TOO_OFTEN = """
+UPDATE runs SET status = 'ai_resolving', phase = 'ai_resolving', ai_status = 'running',
+                completed_at = NULL, attempts_without_progress = 5
+"""
+_DAMAGED = "ALTER TABLE ai_answers RENAME COLUMN choice TO misplaced"
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [(_BEGUN_TOO_OFTEN, "begun 5 times"), (_DAMAGED, "unexpected error")],
+)
+async def test_a_fault_of_ours_costs_no_run_its_results(
+    ai: AiLive, statement: str, says: str
+) -> None:
+    by_rules = await ai.live.completed()
+    async with ai.live.world.database.connection() as connection:
+        await connection.execute(statement)
+    reply = await ai.live.client.post(f"{by_rules['links']['self']}/ai-resolve")
+    assert reply.status_code in (202, 409)
+    ai.live.engine.signals.notify(QUEUE)
+    run = await ai.live.wait_until_ended(by_rules)
+    assert (run["status"], run["ai"]["status"], run["rows_processed"]) == ("completed", "failed", 6)
+    assert says in run["ai"]["error"]

@@ -152,7 +152,8 @@ QUESTIONS = {
     # The document of the pass, then its result as it was and as it is written.
     "AI pass: a decision": Question(
         ai_decisions._DECIDE,
-        f"'{RUN}', '{{doc_00015000}}', '{{match}}', '{{ref_1}}', '{{0.9}}', '{{0.7}}', ARRAY['{{}}']",
+        f"'{RUN}', '{{doc_00015000}}', '{{match}}', '{{ref_1}}', '{{0.9}}', '{{0.7}}', "
+        "ARRAY['{}']",
         "ai_documents_by_document",
         3,
     ),
