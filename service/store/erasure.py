@@ -166,6 +166,7 @@ SET evidence = forget_document(evidence), document_filename = NULL,
 FROM runs, run_documents
 WHERE runs.id = $1 AND results.run_id = $1 AND run_documents.run_id = $1
   AND run_documents.position >= $2 AND run_documents.document_id = results.document_id
+  AND forget_document(evidence)::text <> evidence::text
   AND NOT EXISTS (
       SELECT 1 FROM documents
       WHERE documents.workspace_id = runs.workspace_id

@@ -5,10 +5,13 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from service.domain.identifiers import RunId
 from service.engine import erasing
+from service.store import erasure
 from tests.api.live import Live, running
 from tests.seeding import add_documents
 
@@ -167,6 +170,16 @@ async def test_a_collection_goes_while_a_run_reads_it(live: Live) -> None:
     ended = await live.wait_until_ended(run)
     assert (ended["status"], ended["rows_processed"]) == ("completed", 6)
     assert "Wiesengrund" not in await whole_database(live)
+
+
+async def test_what_is_forgotten_is_not_written_again(live: Live) -> None:
+    run = await live.completed()
+    await live.client.delete(URL, params={"collection": "default"})
+    async with live.world.database.transaction() as connection:
+        before = await connection.fetch("SELECT ctid, xmin FROM results ORDER BY document_id")
+        await erasure.forget_missing(connection, RunId(UUID(run["id"])), 0)
+        after = await connection.fetch("SELECT ctid, xmin FROM results ORDER BY document_id")
+    assert after == before
 
 
 async def test_what_is_not_named_or_not_ones_own_stays(live: Live) -> None:
