@@ -57,6 +57,11 @@ class Bench:
     seconds: float
 
     @property
+    def back(self) -> float:
+        """How long after a trouble the rate has to be back; less in a short form."""
+        return min(BACK_SECONDS, self.seconds)
+
+    @property
     def ramp(self) -> float:
         """How much of the time counts as the beginning."""
         return min(RAMP_SECONDS, self.seconds / 2)
@@ -168,7 +173,7 @@ async def troubles(bench: Bench) -> tuple[Figures, Table]:
     """How soon the rate is back after limits change, and after storms."""
     figures: Figures = {}
     table = titled(
-        f"Use of the limit {BACK_SECONDS:.0f} s after the trouble",
+        f"Use of the limit {bench.back:.0f} s after the trouble",
         "trouble", "before", "after", "429 after", "lost",
     )  # fmt: skip
     for name, trouble in TROUBLES.items():
@@ -222,7 +227,7 @@ async def recovery(bench: Bench, name: str, trouble: tuple[Action, dict[str, int
     """Let trouble come after a while; measure the rate before and 15 s after it."""
     act, changes = trouble
     calm, watched = min(10.0, bench.seconds), min(15.0, bench.seconds)
-    seconds = calm + STORM_SECONDS + BACK_SECONDS + watched
+    seconds = calm + STORM_SECONDS + bench.back + watched
     count = int(REQUEST_BOUND.requests / MINUTE * 5 * seconds)
     folder = bench.folder / name.replace(" ", "-")
     fresh = await bench.databases.fresh()
@@ -234,9 +239,9 @@ async def recovery(bench: Bench, name: str, trouble: tuple[Action, dict[str, int
         before = (began + calm / 2, began + calm)
         await act(scene)
         over = asyncio.get_running_loop().time()
-        await until(over + BACK_SECONDS)
+        await until(over + bench.back)
         refused = scene.vendor.replies[429]
-        after = (over + BACK_SECONDS, over + BACK_SECONDS + watched)
+        after = (over + bench.back, over + bench.back + watched)
         await until(after[1])
         figures = {
             "before": used_share(scene.vendor.served, REQUEST_BOUND, before),
