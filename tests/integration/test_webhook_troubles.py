@@ -14,6 +14,7 @@ from structlog.typing import EventDict
 from service.domain import webhook_messages
 from service.domain.events import EventType
 from service.domain.webhooks import LADDER, DeliveryStatus
+from service.engine.webhook_posts import Access
 from service.store import deliveries, delivery_lanes, delivery_retention, secret_key, webhooks
 from service.store.database import Database
 from service.store.delivery_retention import LINGER, Retention
@@ -22,7 +23,7 @@ from tests import receiver, webhook_desk
 from tests.conftest import PostgresServer
 from tests.outages import closed_database
 from tests.receiver import Answer, Message, Receiver
-from tests.webhook_desk import Desk, Setting
+from tests.webhook_desk import HERE, Desk, Setting
 
 EVERYTHING = tuple(EventType)
 
@@ -281,3 +282,39 @@ async def test_a_deleted_webhook_leaves_nothing_behind(desk: Desk, hook: Receive
     async with desk.database.connection() as connection:
         for table in ("webhooks", "deliveries", "delivery_attempts", "delivery_lanes"):
             assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+
+
+async def test_a_url_that_is_allowed_no_longer_fails_with_a_reason(database: Database) -> None:
+    access = Access(allowed_networks=HERE.allowed_networks)
+    async with webhook_desk.opened(database, Setting(access=access)) as desk:
+        webhook = await desk.add("http://127.0.0.1:8000/")
+        await desk.tell()
+        (delivery,) = await desk.until(webhook, lambda listed: listed[0].attempt_count == 1)
+    error = delivery.attempts[0].error
+    assert error == "The URL must start with https://: http:// is not allowed here."
+
+
+async def test_a_secret_that_cannot_be_read_is_a_failure_that_says_so(
+    desk: Desk, hook: Receiver
+) -> None:
+    webhook = await desk.add(hook.url)
+    async with desk.database.connection() as connection:
+        await connection.execute("UPDATE webhooks SET secret = $1", b"x" * 40)
+    await desk.tell()
+    (delivery,) = await desk.until(webhook, lambda listed: listed[0].attempt_count == 1)
+    assert delivery.attempts[0].error == "The secret cannot be read: rotate it."
+    assert hook.messages == []
+
+
+async def test_a_lane_with_nothing_left_is_removed(desk: Desk, hook: Receiver) -> None:
+    webhook = await desk.add(hook.url)
+    async with desk.database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO delivery_lanes (webhook_id, lane, due_at) VALUES ($1, $1, '-infinity')",
+            webhook.id,
+        )
+    await desk.tell()
+    await hook.wait_for(1)
+    await desk.until(webhook, lambda listed: listed[0].finished_at is not None)
+    async with desk.database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM delivery_lanes") == 0
