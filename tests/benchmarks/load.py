@@ -8,6 +8,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 CONNECTIONS = 32
+WARM_UP_SECONDS = 0.3
 PATIENCE_SECONDS = 30.0
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length: "
@@ -33,11 +34,12 @@ class Asker(asyncio.Protocol):
     """Sends the next request when the last one is answered; a client in Python would be slower
     than the servers."""
 
-    def __init__(self, request: bytes, until: float) -> None:
-        """Ask until the loop's clock says `until`."""
+    def __init__(self, request: bytes, since: float, until: float) -> None:
+        """Ask until `until`, and note what was asked from `since` on, by `time.perf_counter`."""
         self.latencies: list[float] = []
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._request = request
+        self._since = since
         self._until = until
         self._buffer = bytearray()
         self._began = 0.0
@@ -58,7 +60,8 @@ class Asker(asyncio.Protocol):
         if head < 0 or len(self._buffer) < head + len(_HEAD_END) + self._body_length(head):
             return
         now = time.perf_counter()
-        self.latencies.append(now - self._began)
+        if self._began >= self._since:
+            self.latencies.append(now - self._began)
         if not self._buffer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 304")):
             self.ended.set_exception(RuntimeError(bytes(self._buffer[:200]).decode()))
             return
@@ -94,19 +97,23 @@ class Asker(asyncio.Protocol):
 
 
 async def ask(target: Target, seconds: float, connections: int = CONNECTIONS) -> list[float]:
-    """Return the latency in seconds of each request that was answered in the time given."""
+    """Return the latency in seconds of each request that was answered in the time given.
+
+    What comes first, while connections are opened and the key is looked up, is left out.
+    """
     place = urlsplit(target.url)
-    until = time.perf_counter() + seconds
+    since = time.perf_counter() + WARM_UP_SECONDS
+    until = since + seconds
     request = target.encode()
     loop = asyncio.get_running_loop()
     askers = []
     try:
         for _ in range(connections):
             _, asker = await loop.create_connection(
-                lambda: Asker(request, until), place.hostname or "", place.port or 80
+                lambda: Asker(request, since, until), place.hostname or "", place.port or 80
             )
             askers.append(asker)
-        async with asyncio.timeout(seconds + PATIENCE_SECONDS):
+        async with asyncio.timeout(until - time.perf_counter() + PATIENCE_SECONDS):
             for asker in askers:
                 await asker.ended
     finally:
