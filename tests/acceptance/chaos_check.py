@@ -60,6 +60,9 @@ LAWS: dict[str, str] = {
             SELECT rows_total, rows_matched, confidence_sum FROM runs
             WHERE status = 'completed' ORDER BY id LIMIT 1)
     """,
+    "no document was given up": """
+        SELECT DISTINCT run_id AS id FROM results WHERE error IS NOT NULL
+    """,
     "a run that failed was begun too often without progress": """
         SELECT id FROM runs WHERE status = 'failed' AND error NOT LIKE 'The run was begun 5 times%'
     """,

@@ -330,6 +330,21 @@ async def test_giving_all_back_leaves_what_has_ended_or_is_anothers(database: Da
     assert (heir.run.id, heir.run.attempts_without_progress) == (stopped.run.id, 1)
 
 
+async def test_a_service_that_owns_its_database_ends_all_leases_of_the_dead(
+    database: Database,
+) -> None:
+    world = await make_world(database)
+    dead = await started(world)
+    async with database.connection() as connection:
+        await leases.end_all(connection)
+    with pytest.raises(LeaseLostError):
+        await write(world, dead.lease, "doc_000000")
+    heir = await claim(world, worker())
+    assert heir is not None
+    # Whoever held it died with it: that attempt counts.
+    assert (heir.run.id, heir.run.attempts_without_progress) == (dead.run.id, 2)
+
+
 async def test_cancelling_stops_the_work_at_once(database: Database, tmp_path: Path) -> None:
     world = await make_world(database, documents=60)
     gate = GatedExecutor(open_after=1)
