@@ -91,6 +91,8 @@ class Campaign:
         deadline = time.monotonic() + END_SECONDS
         # Whoever would tell us is what is being tested.
         while not chaos_check.have_ended(site.url) and time.monotonic() < deadline:
+            # One that was told to stop may have ended only now.
+            site.repair()
             time.sleep(0.2)
 
 
