@@ -30,7 +30,7 @@ check: $(VENV)/.everything
 	$(BIN)/deptry service
 
 bench: $(VENV)/.everything
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(ONLY)
 
 # SECONDS: how long each measurement takes.
 SECONDS ?= 60
