@@ -8,7 +8,7 @@ from starlette.requests import Request
 from service.domain.errors import CrossSiteRequestError
 
 # A browser takes the first only over TLS, for this very host and all of its paths.
-_COOKIE = "__Host-matchstream"
+COOKIE = "__Host-matchstream"
 _LOOPBACK_COOKIE = "matchstream"
 _LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 SCRIPT_HEADER = "X-Requested-With"
@@ -21,7 +21,7 @@ def is_loopback(request: Request) -> bool:
 
 def cookie_name(request: Request) -> str:
     """Return the name of the session's cookie for the host that was asked."""
-    return _LOOPBACK_COOKIE if is_loopback(request) else _COOKIE
+    return _LOOPBACK_COOKIE if is_loopback(request) else COOKIE
 
 
 def check_ours(request: Request) -> None:

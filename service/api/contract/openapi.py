@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
+from service.api import origins
 from service.api.contract import problems
 from service.api.contract.operation import JSON, Body, Operation, Query, Reply
 from service.api.contract.schemas import Schemas
@@ -37,6 +38,20 @@ _COMMON_ERRORS = (
     "internal_error",
     "unavailable",
 )
+_SECURITY_SCHEMES: dict[str, Json] = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, `ms_…`; each route says which scope it needs.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": origins.COOKIE,
+        "description": "Of a browser that signed in at `/login`; on loopback its name has no "
+        "prefix. Changes also need an `Origin` of ours and the header `X-Requested-With`.",
+    },
+}
 # In the order in which a newcomer needs them; others follow.
 _TAGS = ("Reference data", "Documents", "Matching configs", "Runs", "Results", "Events", "Webhooks")
 _BODY_ERRORS = ("payload_too_large", "unsupported_media_type")
@@ -76,17 +91,11 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Json]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Matchstream", "version": version("matchstream"), "description": _ABOUT},
-        "security": [{"key": []}],
+        "security": [{"key": []}, {"session": []}],
         "tags": _tags(endpoints),
         "paths": dict(paths),
         "components": {
-            "securitySchemes": {
-                "key": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "An API key, `ms_…`; each route says which scope it needs.",
-                }
-            },
+            "securitySchemes": _SECURITY_SCHEMES,
             "parameters": {name: _header(name) for name in REQUEST_HEADERS},
             "headers": {name: _described(each) for name, each in REPLY_HEADERS.items()},
             "examples": {code: problems.example(code) for code in FAILURES},
