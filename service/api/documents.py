@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from service.api import pages, pagination, parameters, replies, upload_requests
 from service.api.context import Caller, services
+from service.api.idempotency import expect_repeats
 from service.api.limits import JSON_TYPE
 from service.api.multipart import MULTIPART_TYPE
 from service.api.pages import Source
@@ -92,6 +93,7 @@ async def delete(request: Request, caller: Caller) -> Response:
     values = parameters.query(request, ("collection",))
     place = Collection(caller.workspace_id, _collection(values.get("collection")))
     document_id = DocumentId(request.path_params["document_id"])
+    expect_repeats()
     is_deleted = False
     if "\0" not in document_id and len(document_id) <= CLIENT_ID_MAX_LENGTH:
         is_deleted = await erasing.erase_document(services(request).database, place, document_id)
@@ -107,6 +109,7 @@ async def delete_all(request: Request, caller: Caller) -> Response:
         rule = "is required: all documents of one collection are deleted at a time"
         raise invalid((parameters.wrong("collection", rule),))
     place = Collection(caller.workspace_id, _collection(values["collection"]))
+    expect_repeats()
     count = await erasing.erase_collection(services(request).database, place)
     return replies.reply({"deleted": True, "collection": place.name, "count": count})
 

@@ -7,7 +7,8 @@ between ─► 409 with Retry-After
 The record of an effect is written in the effect's own transaction, so that no crash leads to a
 second one. A handler that makes its reply before it commits, and says so by `commit_with`, has the
 reply recorded there too. Otherwise it follows right behind: what crashes in between was carried
-out, and is answered with a conflict that says so. What was not carried out begins anew.
+out, and is answered with a conflict that says so. What was not carried out begins anew, and so do
+deletions in several transactions, which `expect_repeats`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -59,13 +60,14 @@ class Work:
         self.attempt = attempt
         self.fingerprint = fingerprint
         self.reply: Response | None = None
+        self.is_repeatable = False
         self.has_effect = False
         self.is_recorded = False
         self.is_over = False
 
     async def record(self, connection: Connection) -> None:
         """Write the record in the effect's transaction; raises ConflictError to undo it."""
-        if self.is_over:
+        if self.is_over or self.is_repeatable:
             return
         content = self.fingerprint.value()
         stored = None if self.reply is None or content is None else _stored(self.reply)
@@ -84,6 +86,16 @@ def commit_with(response: Response) -> Response:
     if work is not None:
         work.reply = response
     return response
+
+
+def expect_repeats() -> None:
+    """Say that the handler's transactions lead to the same end however often they are begun.
+
+    A crash between them begins the request anew, instead of being told as carried out.
+    """
+    work = _work.get()
+    if work is not None:
+        work.is_repeatable = True
 
 
 async def answer(request: Request, caller: Caller, handler: Handler) -> Response:

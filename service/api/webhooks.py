@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from service.api import conditions, limits, pages, pagination, parameters, replies, webhook_body
 from service.api.context import Caller, services
+from service.api.idempotency import commit_with
 from service.api.pages import Source
 from service.api.snapshots import snapshot
 from service.domain import webhook_messages
@@ -41,8 +42,8 @@ async def create(request: Request, caller: Caller) -> Response:
     async with services(request).database.transaction() as connection:
         await secret_key.bind(connection, desk.box)
         webhook = await webhooks.insert(connection, new, secret, desk.box)
-    written = {**webhook_body.write(webhook), "secret": secret}
-    return replies.created(written, _path(webhook.id), _NOT_STORED)
+        written = {**webhook_body.write(webhook), "secret": secret}
+        return commit_with(replies.created(written, _path(webhook.id), _NOT_STORED))
 
 
 async def list_all(request: Request, caller: Caller) -> Response:
@@ -95,13 +96,14 @@ async def change(request: Request, caller: Caller) -> Response:
                 enabled=contents.enabled,
             ),
         )
+        written = webhook_body.write(webhook)
+        response = commit_with(replies.reply(written, headers={"ETag": _tag(written)}))
     if webhook.enabled and not (stored.enabled and stored.url == webhook.url):
         # What waited for the old endpoint goes to the new one at once.
         async with service.database.connection() as connection:
             await delivery_lanes.make_due(connection, webhook_id, None)
         service.signals.notify(DELIVERIES)
-    written = webhook_body.write(webhook)
-    return replies.reply(written, headers={"ETag": _tag(written)})
+    return response
 
 
 async def delete(request: Request, caller: Caller) -> Response:
@@ -112,7 +114,7 @@ async def delete(request: Request, caller: Caller) -> Response:
         stored = found(await webhooks.lock(connection, caller.workspace_id, webhook_id), webhook_id)
         conditions.check_if_match(request, _tag(webhook_body.write(stored)))
         await webhooks.delete(connection, stored)
-    return replies.deleted(webhook_id)
+        return commit_with(replies.deleted(webhook_id))
 
 
 async def rotate_secret(request: Request, caller: Caller) -> Response:
@@ -125,7 +127,8 @@ async def rotate_secret(request: Request, caller: Caller) -> Response:
         stored = found(await webhooks.lock(connection, caller.workspace_id, webhook_id), webhook_id)
         await secret_key.bind(connection, box)
         await webhooks.rotate(connection, stored, secret, box, system_clock())
-    return replies.reply({**webhook_body.write(stored), "secret": secret}, headers=_NOT_STORED)
+        written = {**webhook_body.write(stored), "secret": secret}
+        return commit_with(replies.reply(written, headers=_NOT_STORED))
 
 
 def id_of(request: Request) -> WebhookId:

@@ -163,12 +163,12 @@ async def renew(connection: Connection, attempts: list[Attempt]) -> None:
 
 
 _DELETE_OLD = """
-DELETE FROM idempotency_records WHERE (api_key_id, key) IN (
-    SELECT api_key_id, key FROM idempotency_records
-    WHERE created_at < clock_timestamp() - $1::interval AND lease_until < clock_timestamp()
+DELETE FROM idempotency_records WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM idempotency_records
+    WHERE created_at < now() - $1::interval AND lease_until < now()
     ORDER BY created_at LIMIT $2
     FOR UPDATE SKIP LOCKED
-)
+))
 """
 _BATCH = 1_000
 

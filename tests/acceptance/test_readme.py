@@ -31,7 +31,8 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
         answers = paste([block for block in BLOCKS if "$" in block], service, tmp_path)
     # `pick`, and the config's id, print nothing.
     _, _, _, watched, read, reviewed, second_page, resumed, happened, polled, *rest = answers
-    cancelled, sample, added, exported, counted, history, deleted, hooked, pinged, *of_ai = rest
+    once, cancelled, sample, added, exported, counted, history, deleted, *rest = rest
+    hooked, pinged, made_key, *of_ai = rest
     estimated, resolved, by_model = of_ai
     assert "event: run." in watched
     progress, results = [json.loads(answer) for answer in re.split(r"(?<=\})(?=\{\"data)", read)]
@@ -47,6 +48,7 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
     types = [event["type"] for event in json.loads(happened)["data"]]
     assert types == ["run.completed", "result.reviewed"]
     assert polled == "304"
+    assert json.loads(once)["status"] == "queued"
     assert json.loads(cancelled)["status"] == 409
     assert json.loads(sample)["data"] == []
     assert (json.loads(added)["version"], json.loads(added)["row_count"]) == (2, 3)
@@ -56,6 +58,7 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
     assert (json.loads(counted)["total"], json.loads(counted)["reviewed"]) == (1, 0)
     assert [review["notes"] for review in json.loads(history)["data"]] == ["checked"]
     assert json.loads(deleted) == {"deleted": True, "id": "A-2"}
+    assert json.loads(made_key)["key"].startswith("ms_")
     assert '"estimated":true' in estimated
     assert "event: run.completed" in resolved
     said = [row["evidence"]["ai"] for row in json.loads(by_model)["data"]]

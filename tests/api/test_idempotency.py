@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from service.api import limits, replies
 from service.api.context import Caller, services
-from service.api.idempotency import commit_with
+from service.api.idempotency import commit_with, expect_repeats
 from service.api.request_leases import RequestLeases
 from service.api.routes import ENDPOINTS, Endpoint
 from service.domain.api_keys import Scope
@@ -21,7 +21,7 @@ from service.domain.errors import ConflictError, InvalidInputError, UnavailableE
 from service.engine import cleaning
 from service.store import idempotency
 from service.store.database import Connection, Database
-from tests.api.conftest import Api, Configs, running_api
+from tests.api.conftest import LIMITS, Api, Configs, running_api
 
 PATH = "/v1/changes"
 KEY = {"Idempotency-Key": "order-4711"}
@@ -223,6 +223,22 @@ async def test_an_error_behind_the_effect_leads_to_no_second_one(database_url: s
     assert again.json()["retryable"] is False
 
 
+async def test_what_goes_on_where_it_stopped_begins_anew(database_url: str) -> None:
+    async def change(request: Request, caller: Caller) -> Response:
+        expect_repeats()
+        for _ in range(2):
+            async with services(request).database.transaction() as connection:
+                await add(connection)
+        if await count(services(request).database) == 2:
+            raise RuntimeError("broken")
+        return replies.reply({"made": True})
+
+    added = Endpoint("POST", PATH, change, Scope.WRITE)
+    async with running_api(database_url, (*ENDPOINTS, added)) as api:
+        sent = [(await api.client.post(PATH, headers=KEY)).status_code for _ in range(3)]
+        assert (sent, await count(api.database)) == ([500, 200, 200], 4)
+
+
 async def test_a_crash_before_the_commit_begins_anew_once_the_lease_ends(api: Api) -> None:
     async with api.database.connection() as connection:
         key_id = await connection.fetchval("SELECT id FROM api_keys")
@@ -294,7 +310,10 @@ async def test_an_upload_is_compared_by_its_parts(api: Api) -> None:
 
 async def test_an_upload_beyond_the_limit_leaves_the_key_free(api: Api) -> None:
     headers = {**KEY, "Content-Type": "application/x-ndjson"}
-    large = await api.client.post("/v1/documents", content=b"x" * 500_000, headers=headers)
+    line = b'{"id": "%06d", "fields": {}}\n'
+    most = LIMITS.upload_bytes // len(line) + 1
+    lines = b"".join(line % number for number in range(most))
+    large = await api.client.post("/v1/documents", content=lines, headers=headers)
     assert large.status_code == 413
     fine = await api.client.post(
         "/v1/documents", content=b'{"id": "1", "fields": {}}', headers=headers

@@ -9,7 +9,20 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from service.store import ai_decisions, events, leases, old_progress, results, runs
+from service.store import (
+    ai_decisions,
+    api_keys,
+    configs,
+    documents,
+    events,
+    idempotency,
+    leases,
+    old_progress,
+    reference,
+    results,
+    runs,
+    sessions,
+)
 from tests.conftest import PostgresServer
 
 RUN = "00000000-0000-7000-8000-000000000000"
@@ -22,6 +35,8 @@ ALIVE = 20
 EVENTS = 5_000
 DELIVERIES = 5_000
 AI_DECIDED = 5_000
+ROWS = 20_000
+KEYS = 20_000
 
 _FILL = [
     f"""
@@ -67,8 +82,46 @@ _FILL = [
            CASE WHEN n % 2 = 0 THEN 'pending' ELSE 'delivered' END, true
     FROM generate_series(1, {DELIVERIES}) AS n
     """,
+    f"""
+    INSERT INTO documents (workspace_id, collection, id, fields)
+    SELECT $1::uuid, 'default', 'doc_' || lpad(n::text, 8, '0'), '{{}}'
+    FROM generate_series(1, {ROWS}) AS n
+    """,
+    f"""
+    INSERT INTO reference_rows (generation, position, row_id, row_values)
+    SELECT 1, n, n::text, '{{}}' FROM generate_series(0, {ROWS - 1}) AS n
+    WHERE $1::uuid IS NOT NULL
+    """,
+    f"""
+    INSERT INTO matching_configs (id, workspace_id, name, reference_data_id, rules, target)
+    SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, workspaces.id, 'x',
+           gen_random_uuid(), '{{}}', '{{}}'
+    FROM generate_series(1, {KEYS}) AS n
+    JOIN workspaces ON workspaces.name = (n % {WORKSPACES})::text
+    WHERE $1::uuid IS NOT NULL
+    """,
+    f"""
+    INSERT INTO api_keys (id, workspace_id, name, key_hash, scopes)
+    SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, workspaces.id, 'x',
+           sha256(n::text::bytea), '{{}}'
+    FROM generate_series(1, {KEYS}) AS n
+    JOIN workspaces ON workspaces.name = (n % {WORKSPACES})::text
+    WHERE $1::uuid IS NOT NULL
+    """,
+    """
+    INSERT INTO sessions (id, api_key_id, token_hash, expires_at)
+    SELECT gen_random_uuid(), id, key_hash, now() + interval '1 day' FROM api_keys
+    WHERE $1::uuid IS NOT NULL
+    """,
+    """
+    INSERT INTO idempotency_records (api_key_id, key, attempt_id, lease_until)
+    SELECT id, 'key', gen_random_uuid(), now() - interval '1 hour' FROM api_keys
+    WHERE $1::uuid IS NOT NULL
+    """,
 ]
 
+LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+ROWS_INDEX = "reference_rows_pkey"
 NO_FILTER = "'-infinity', 'infinity', NULL, NULL, NULL"
 
 
@@ -84,6 +137,7 @@ class Question:
 
 BY_CONFIDENCE = results._BY_CONFIDENCE
 BY_DOCUMENT = results._BY_DOCUMENT
+KEY = "'00000000-0000-7000-8000-0000000003e8', 'key'"
 # A page has 51 rows; one by confidence is put together from two walks.
 QUESTIONS = {
     "results by confidence: first page": Question(
@@ -156,6 +210,42 @@ QUESTIONS = {
         "ARRAY['{}']",
         "ai_documents_by_document",
         3,
+    ),
+    "documents: first page": Question(
+        documents._LIST_PAGE, f"'{WORKSPACE}', 'default', '', 51", "documents_pkey", 51
+    ),
+    "documents: far down": Question(
+        documents._LIST_PAGE, f"'{WORKSPACE}', 'default', 'doc_00015000', 51", "documents_pkey", 51
+    ),
+    "rows: first page": Question(reference._ROWS_PAGE, f"1, 0, {ROWS}, 51", ROWS_INDEX, 51),
+    "rows: far down": Question(reference._ROWS_PAGE, f"1, 15000, {ROWS}, 51", ROWS_INDEX, 51),
+    "configs: first page": Question(
+        configs._LIST_PAGE, f"'{WORKSPACE}', '{LAST_ID}', 51", "matching_configs_by_workspace", 51
+    ),
+    "configs: far down": Question(
+        configs._LIST_PAGE,
+        f"'{WORKSPACE}', '{RUN[:-4]}2710', 51",
+        "matching_configs_by_workspace",
+        51,
+    ),
+    "keys: first page": Question(
+        api_keys._LIST_PAGE, f"'{WORKSPACE}', '{LAST_ID}', 51", "api_keys_by_workspace", 51
+    ),
+    "keys: far down": Question(
+        api_keys._LIST_PAGE, f"'{WORKSPACE}', '{RUN[:-4]}2710', 51", "api_keys_by_workspace", 51
+    ),
+    "a key": Question(api_keys._FIND, "sha256('7'::bytea)", "api_keys_key_hash_key", 1),
+    "a session": Question(sessions._FIND, "sha256('7'::bytea)", "sessions_token_hash_key", 2),
+    "sessions that ended": Question(sessions._DELETE_ENDED, "1000", "sessions_by_end", 0),
+    "an idempotency key": Question(idempotency._FIND, KEY, "idempotency_records_pkey", 1),
+    "an idempotency key's effect": Question(
+        idempotency._CARRY_OUT,
+        f"{KEY}, gen_random_uuid(), NULL, NULL, NULL, NULL",
+        "idempotency_records_pkey",
+        1,
+    ),
+    "old idempotency keys": Question(
+        idempotency._DELETE_OLD, "interval '1 day', 1000", "idempotency_records_by_age", 0
     ),
     # Those alive, once to count what is at work and once to choose; then the one chosen.
     "claim": Question(leases._CLAIM, "gen_random_uuid(), 30, '{}'", "runs_alive", 2 * ALIVE + 1),
