@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from rapidfuzz import fuzz
@@ -24,8 +25,15 @@ from service.matching.columns import text_of, type_documents, type_reference
 # print ("" for none); None when missing.
 Value = tuple[str, float, str]
 Typed = Value | None
-# The sets of words of a column's distinct texts.
-Words = list[frozenset[str]]
+
+
+@dataclass
+class Words:
+    """The words of each distinct text of a column, and the weights worked out so far."""
+
+    texts: list[frozenset[str]]
+    weights: dict[str, float] = field(default_factory=dict)
+
 
 LOOKALIKES = dict(zip("oilsbgz", "0115862", strict=True))
 
@@ -72,7 +80,7 @@ def search(
     """Return up to five (row, confidence) per document, best first."""
     rows, documents = typed
     words = [
-        [frozenset(text.split()) for text in {value[0] for value in column if value}]
+        Words([frozenset(text.split()) for text in {value[0] for value in column if value}])
         for column in rows
     ]
     answer = []
@@ -83,12 +91,12 @@ def search(
         for row in range(len(rows[0])):
             total, is_agreeing = 0.0, False
             for place, mapping in enumerate(rules.field_mappings):
-                field, reference = fields[place], rows[place][row]
-                if field is not None and reference is not None:
-                    part = weights[place] * _score(mapping, words[place], field, reference)
+                value, reference = fields[place], rows[place][row]
+                if value is not None and reference is not None:
+                    part = weights[place] * _score(mapping, words[place], value, reference)
                     is_agreeing |= part > 0
                     total += part
-                elif field is not None and rules.missing is MissingPolicy.LENIENT:
+                elif value is not None and rules.missing is MissingPolicy.LENIENT:
                     total += weights[place] * 0.25
             if is_agreeing and (document, row) not in exclusions:
                 found.append((row, total))
@@ -123,8 +131,8 @@ def _weights(rules: MatchingRules, fields: list[Typed]) -> list[float]:
     if rules.missing is MissingPolicy.ZERO or None not in fields:
         return weights
     present = 0.0
-    for weight, field in zip(weights, fields, strict=True):
-        present += 0.0 if field is None else weight
+    for weight, value in zip(weights, fields, strict=True):
+        present += 0.0 if value is None else weight
     return [weight / max(present, 0.4) for weight in weights]
 
 
@@ -157,9 +165,18 @@ def _compare_tokens(first: str, second: str) -> float:
 
 
 def _weigh(words: Words, token: str) -> float:
-    counts = [sum(known in text for text in words) for known in {token}.union(*words)]
-    count = sum(token in text for text in words) or min(filter(None, counts), default=0)
-    return math.log(1 + len(words) / count) if count else 0.0
+    if token not in words.weights:
+        words.weights[token] = _weight_of(words.texts, token)
+    return words.weights[token]
+
+
+def _weight_of(texts: list[frozenset[str]], token: str) -> float:
+    count = sum(token in text for text in texts)
+    if not count:
+        # A word that no text has is as rare as the rarest that one has.
+        counts = [sum(known in text for text in texts) for known in frozenset().union(*texts)]
+        count = min(filter(None, counts), default=0)
+    return math.log(1 + len(texts) / count) if count else 0.0
 
 
 def _score(

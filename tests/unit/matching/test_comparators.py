@@ -158,7 +158,7 @@ def test_below_min_score_counts_nothing() -> None:
 def test_scorers_are_the_named_ones_on_normalised_text(first: str, second: str) -> None:
     a, b = normalize(first), normalize(second)
     expected = {
-        Scorer.IDF: naive.score_idf([frozenset(b.split())], a, b),
+        Scorer.IDF: naive.score_idf(naive.Words([frozenset(b.split())]), a, b),
         Scorer.TOKEN_SORT: fuzz.token_sort_ratio(a, b) / 100,
         Scorer.TOKEN_SET: fuzz.token_set_ratio(a, b) / 100,
         Scorer.RATIO: fuzz.ratio(a, b) / 100,

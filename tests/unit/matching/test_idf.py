@@ -94,7 +94,7 @@ def test_grid_and_pairs_are_the_definition_to_the_last_bit(
     column: list[str], documents: list[str], reference: list[str]
 ) -> None:
     weights = weigh_tokens(column)
-    words = [frozenset(text.split()) for text in set(column)]
+    words = naive.Words([frozenset(text.split()) for text in set(column)])
     grid = score_grid(weights, documents, reference).tolist()
     pairs = [(first, second) for first in documents for second in reference]
     expected = [naive.score_idf(words, first, second) for first, second in pairs]
