@@ -133,7 +133,10 @@ def _check_url(url: str, access: Access) -> None:
     except BadUrlError as error:
         raise _bad_url(str(error)) from error
     if _is_forbidden_address(target, access):
-        raise _bad_url("must not lead to an address that is not public.")
+        raise _bad_url(
+            "must not lead to an address that is not public, unless the operator names its "
+            "network in MATCHSTREAM_WEBHOOK_NETWORKS."
+        )
 
 
 def _is_forbidden_address(target: Target, access: Access) -> bool:

@@ -17,6 +17,7 @@ from typing import IO, Any, ClassVar, Self, TypeAlias
 
 import httpx2
 
+from service.cli.csv_form import form_of
 from service.domain.errors import MatchstreamError
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -98,13 +99,15 @@ class Client:
         """Upload a table to match with; return the resource."""
         fields = {"name": name, **({"id_column": id_column} if id_column else {})}
         with path.open("rb") as file:
+            fields |= form_of(path.name, file)
             return await self._upload("/v1/reference-data", path.name, file, fields)
 
     async def upload_documents(
         self, name: str, file: IO[bytes], collection: str, id_column: str | None = None
     ) -> JsonObject:
-        """Upload a table of documents; return how many were created and updated."""
+        """Upload a table of documents, from a file that can be read anew; return the counts."""
         fields = {"collection": collection, **({"id_column": id_column} if id_column else {})}
+        fields |= form_of(name, file)
         return await self._upload("/v1/documents", name, file, fields)
 
     async def create_config(self, body: Mapping[str, object]) -> JsonObject:

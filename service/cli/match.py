@@ -196,9 +196,14 @@ async def summarize(handle: RunHandle, ended: JsonObject, say: Say) -> None:
     if processed:
         for line in await distribution(handle):
             say(line)
+    warn(ended, say)
+    say(f"Run {handle.id}")
+
+
+def warn(ended: JsonObject, say: Say) -> None:
+    """Say what did not stop the run."""
     for warning in ended["warnings"]:
         say(f"{warning['code']} ({warning['count']}): {warning['sample']}")
-    say(f"Run {handle.id}")
 
 
 async def distribution(handle: RunHandle) -> list[str]:

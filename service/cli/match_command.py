@@ -26,7 +26,8 @@ _EXAMPLES = """
 Matches every row of DOCUMENTS with the rows of a reference table, and writes a table of matches.
 
 Without --url it uses the service that runs on the data directory, else starts one for as long as
-it takes. Progress and summary go to standard error, and only to a terminal.
+it takes. Progress and summary go to standard error, and only to a
+terminal; warnings always do.
 
   matchstream match invoices.csv --against orders.csv --suggest
 
@@ -118,6 +119,8 @@ def _match(job: Job, *, as_json: bool) -> Work:
                 typer.echo(json.dumps(ended, ensure_ascii=False))
             elif sys.stderr.isatty() or job.out is None:
                 await match.summarize(client.run(ended["id"]), ended, _say)
+            else:
+                match.warn(ended, _say)
 
     return work
 

@@ -8,7 +8,7 @@ field and column once.
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 NAME_SHARE, VALUE_SHARE, KIND_SHARE = 0.55, 0.3, 0.25
 LEAST_AFFINITY = 0.4
@@ -24,6 +24,9 @@ _CONTAINED = 0.8
 _WORDS = re.compile(r"[^\W_]+")
 _DATE = re.compile(r"\s*\d{1,4}[./ -](\d{1,2}|[^\W\d_]{3,9}\.?)[./ ,-]+\d{1,4}(T.*)?\s*|\d{8}")
 _NUMBER = re.compile(r"[^\w]*-?[\d.,'\s\u00a0]*\d[\d.,'\s\u00a0]*[^\w]*|[A-Z]{3} ?[\d.,]+")
+# With decimals: whole numbers of a text column are rather identifiers.
+_AMOUNT = re.compile(r"[^\w]*([A-Z]{3} ?)?-?\d[\d.,'\s]*[.,]\d{1,2}[^\w]*([A-Z]{3})?")
+_MOST = 0.8
 _KINDS = {"date": _DATE, "number": _NUMBER, "integer": _NUMBER}
 _STRATEGIES = {"date": "date_range", "number": "numeric_range", "integer": "numeric_range"}
 
@@ -52,8 +55,9 @@ def sides(rows: Sequence[Mapping[str, object]], types: Mapping[str, str]) -> lis
 
 def propose(fields: Sequence[Side], columns: Sequence[Side]) -> list[dict[str, object]]:
     """Return mappings in the form of the API, in order of the fields; weights sum to 1."""
+    typed = [_typed(column) for column in columns]
     pairs = sorted(
-        ((affinity(field, column), field, column) for field in fields for column in columns),
+        ((affinity(field, column), field, column) for field in fields for column in typed),
         key=lambda pair: -pair[0],
     )
     taken: dict[str, Side] = {}
@@ -73,6 +77,15 @@ def propose(fields: Sequence[Side], columns: Sequence[Side]) -> list[dict[str, o
         }
         for (source, column), weight in zip(chosen, weights, strict=True)
     ]
+
+
+def _typed(column: Side) -> Side:
+    """Type a column by its values: amounts such as 1.250,00 are stored as text."""
+    if column.type != "string" or not column.values:
+        return column
+    if _share(column.values, _DATE) >= _MOST:
+        return replace(column, type="date")
+    return replace(column, type="number") if _share(column.values, _AMOUNT) >= _MOST else column
 
 
 def affinity(field: Side, column: Side) -> float:

@@ -49,7 +49,10 @@ def read_url(text: str, *, allow_http: bool) -> Target:
     if parts.scheme not in _DEFAULT_PORTS or not text[len(parts.scheme) :].startswith("://"):
         raise BadUrlError("must start with https://.")
     if parts.scheme == "http" and not allow_http:
-        raise BadUrlError("must start with https://: http:// is not allowed here.")
+        raise BadUrlError(
+            "must start with https://: http:// is not allowed here, unless the operator sets "
+            "MATCHSTREAM_WEBHOOK_ALLOW_HTTP."
+        )
     if "@" in parts.netloc:
         raise BadUrlError("must not have a user or password: the signature tells who calls.")
     if "#" in text:

@@ -89,6 +89,32 @@ async def test_pages_can_be_used_by_everybody(
         assert tab.complaints == []
 
 
+async def test_a_spreadsheet_of_another_country_is_read_as_it_was_saved(
+    browser: Browser, service: ServiceProcess, tmp_path: Path
+) -> None:
+    orders = "Nr;Kreditor;Betrag\nB-1;Müller & Söhne;1.250,00\nB-2;Käse Krüger;88,40\n"
+    invoices = "Rechnung;Kreditor;Betrag\nR-1;MÜLLER & SÖHNE;1.250,00\nR-2;;88,40\n"
+    for name, text in (("bestellungen.csv", orders), ("rechnungen.csv", invoices)):
+        (tmp_path / name).write_bytes(text.encode("cp1252"))
+    async with signed_in(browser, service, viewport=DESKTOP) as tab:
+        page = tab.page
+        await tab.go("/new")
+        await page.locator("input[type=file]").nth(0).set_input_files(tmp_path / "bestellungen.csv")
+        await page.get_by_role("button", name="Upload bestellungen.csv").click()
+        await page.get_by_text("bestellungen: 2 rows").wait_for()
+        await page.locator("input[type=file]").set_input_files(tmp_path / "rechnungen.csv")
+        await page.get_by_role("button", name="Upload rechnungen.csv").click()
+        preview = page.get_by_role("region", name="Columns of Collection rechnungen")
+        await preview.get_by_text("MÜLLER & SÖHNE").wait_for()
+        second = preview.locator("tbody tr").nth(1).locator("td")
+        assert sorted(await second.all_inner_texts()) == ["", "88,40", "R-2"]
+        amount = page.get_by_role("group", name="Betrag")
+        assert await amount.locator("select").nth(1).input_value() == "numeric_range"
+        await page.get_by_role("button", name="Run", exact=True).click()
+        await tab.sees("2 documents done.")
+        assert tab.complaints == []
+
+
 async def violations(tab: Tab) -> list[str]:
     """Return what an audit of the page's accessibility finds."""
     found = await Axe().run(tab.page)

@@ -41,6 +41,7 @@ function context() {
 
 async function show() {
   open?.close();
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   sayConnection("live");
   const [path, query] = (location.hash.slice(1) || "/").split("?");
   const route = ROUTES.map(([pattern, work]) => [path.match(pattern), work]).find(([match]) => match);

@@ -6,10 +6,11 @@ import { evidenceTable } from "./evidence.js";
 import { histogram } from "./histogram.js";
 import { follow } from "./live.js";
 import { mapping, normalised, propose } from "./suggest.js";
-import { idColumn, peek } from "./tables.js";
+import { describe, idColumn, peek } from "./tables.js";
 import { RUN_EVENTS, TERMINAL, confidence, plural } from "./words.js";
 
 const SAMPLE = 200;
+const SHOWN = 3;
 const TRIED = 100;
 const BINS = 20;
 const STRATEGIES = [["fuzzy", "alike (text)"], ["exact", "exact"], ["numeric_range", "near (number)"], ["date_range", "near (date)"]];
@@ -54,13 +55,24 @@ export async function showNew(here) {
 
 async function sampleColumns(reference) {
   const page = await ask("GET", withQuery(reference.links.rows, { limit: SAMPLE }));
-  return reference.columns.map(({ name, type }) => ({ name, type, values: page.data.map((row) => row[name]).filter((value) => value !== null && value !== undefined && value !== "") }));
+  return sides(reference.columns, page.data);
 }
 
 async function sampleFields(collection) {
   const page = await ask("GET", withQuery("/v1/documents", { collection, limit: SAMPLE }));
-  const names = [...new Set(page.data.flatMap((document) => Object.keys(document.fields)))];
-  return names.map((name) => ({ name, type: "string", values: page.data.map((document) => document.fields[name]).filter((value) => value !== null && value !== undefined && value !== "").map(String) }));
+  const rows = page.data.map((document) => document.fields);
+  return sides([...new Set(rows.flatMap(Object.keys))].map((name) => ({ name, type: "string" })), rows);
+}
+
+/** Columns with the first rows as they are, and with the values that are there. */
+function sides(columns, rows) {
+  const isThere = (value) => value !== null && value !== undefined && value !== "";
+  return columns.map(({ name, type }) => ({
+    name,
+    type,
+    first: rows.slice(0, SHOWN).map((row) => (isThere(row[name]) ? String(row[name]) : "")),
+    values: rows.map((row) => row[name]).filter(isThere).map(String),
+  }));
 }
 
 /** A place to drop a file, or to choose one; asks for the column with ids where it can look inside. */
@@ -87,7 +99,7 @@ function upload(label, hint, send) {
       go.disabled = true;
       said.textContent = `Uploading ${file.name} …`;
       try {
-        await send(file, id);
+        await send(file, id, inside);
       } catch (error) {
         said.textContent = error.message;
       }
@@ -106,8 +118,9 @@ function drawReference(section, known, state, steps) {
       state.reference = null;
       drawReference(section, known, state, steps);
     }) : h("div", { class: "columns" },
-      upload("Drop a table here, or choose one", "CSV, XLSX, NDJSON or Parquet", async (file, id) => {
+      upload("Drop a table here, or choose one", "CSV, XLSX, NDJSON or Parquet", async (file, id, inside) => {
         const form = new FormData();
+        describe(form, inside);
         form.append("name", file.name.replace(/\.[^.]+$/, ""));
         if (id) form.append("id_column", id);
         form.append("file", file);
@@ -126,10 +139,11 @@ function drawDocuments(section, state, steps) {
       state.collection = null;
       drawDocuments(section, state, steps);
     }) : h("div", { class: "columns" },
-      upload("Drop the documents here, or choose a file", "CSV or XLSX: one document a row", async (file, id) => {
+      upload("Drop the documents here, or choose a file", "CSV or XLSX: one document a row", async (file, id, inside) => {
         const collection = file.name.replace(/\.[^.]+$/, "");
         const form = new FormData();
         form.append("collection", collection);
+        describe(form, inside);
         if (id) form.append("id_column", id);
         form.append("file", file);
         await ask("POST", "/v1/documents", form);
@@ -148,7 +162,7 @@ function summary(title, sides, change) {
     h("p", { class: "row spread" }, h("strong", {}, title), h("button", { class: "quiet", onclick: change }, "Change")),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Columns of ${title}` }, h("table", {},
       h("thead", {}, h("tr", {}, sides.map((side) => h("th", { scope: "col" }, side.name, h("small", {}, side.type === "string" ? "" : ` ${side.type}`))))),
-      h("tbody", {}, [0, 1, 2].map((place) => h("tr", {}, sides.map((side) => h("td", {}, side.values[place] ?? ""))))))));
+      h("tbody", {}, Array.from({ length: SHOWN }, (_, place) => h("tr", {}, sides.map((side) => h("td", {}, side.first[place] ?? ""))))))));
 }
 
 function drawMap(section, state, steps) {

@@ -146,6 +146,7 @@ function reviewer(here, state, parts) {
     actions,
     mode: (mode) => {
       state.mode = mode;
+      say("");
       load().catch((error) => say(error.message));
     },
     range: (from, to) => {

@@ -16,8 +16,8 @@ export async function showRun(here, id) {
   const config = await ask("GET", `/v1/matching/configs/${run.matching_config_id}`).catch(() => null);
   if (here.signal.aborted) return;
   const state = { run: { ...run, ...progress, id }, config, heard: Date.now(), spread: null };
-  const parts = { head: h("div"), body: h("div"), spread: h("section"), error: h("p", { role: "alert" }) };
-  fill(here.view, parts.head, parts.error, parts.body, parts.spread);
+  const parts = { head: h("div"), body: h("div"), warnings: h("div"), spread: h("section"), error: h("p", { role: "alert" }) };
+  fill(here.view, parts.head, parts.error, parts.body, parts.warnings, parts.spread);
 
   const draw = () => drawRun(parts, state, actions);
   const spread = throttled(async () => {
@@ -78,7 +78,7 @@ export async function showRun(here, id) {
   });
 }
 
-function drawRun({ head, body }, { run, config, heard }, actions) {
+function drawRun({ head, body, warnings: told }, { run, config, heard }, actions) {
   const ended = TERMINAL.has(run.status);
   const key = JSON.stringify([run.status, run.phase, run.version, Boolean(run.ai)]);
   if (head.dataset.key !== key) {
@@ -110,8 +110,13 @@ function drawRun({ head, body }, { run, config, heard }, actions) {
       figure("Mean confidence", percent(run.avg_confidence)),
       ended ? figure("Took", run.started_at && run.completed_at ? duration((Date.parse(run.completed_at) - Date.parse(run.started_at)) / 1000) : "–")
         : figure("Documents per second", run.rows_per_second ? count(Math.round(run.rows_per_second)) : "–"),
-      ...aiFigures(run.ai)),
-    warnings(run.warnings ?? []));
+      ...aiFigures(run.ai)));
+  const list = run.warnings ?? [];
+  // Only when they change: what a reader has opened stays open.
+  if (told.dataset.list !== JSON.stringify(list)) {
+    told.dataset.list = JSON.stringify(list);
+    fill(told, warnings(list));
+  }
 }
 
 function timeline(run) {

@@ -9,10 +9,22 @@ const WEIGHTS = { fuzzy: 3, exact: 3, numeric_range: 2, date_range: 1 };
 const CATEGORY_WEIGHT = 0.5;
 const DATE = /^\s*(\d{1,4}[./ -](\d{1,2}|\p{L}{3,9}\.?)[./ ,-]+\d{1,4}.*|\d{8})\s*$/u;
 const NUMBER = /^[^\p{L}\p{N}]*([A-Z]{3} ?)?-?[\d.,'\s]*\d[\d.,'\s]*[^\p{L}\p{N}]*([A-Z]{3})?$/u;
+// With decimals: whole numbers of a text column are rather identifiers.
+const AMOUNT = /^[^\p{L}\p{N}]*([A-Z]{3} ?)?-?\d[\d.,'\s]*[.,]\d{1,2}[^\p{L}\p{N}]*([A-Z]{3})?$/u;
+const MOST = 0.8;
 const KINDS = { date: DATE, number: NUMBER, integer: NUMBER };
 
+/** What a column's values read as: amounts such as 1.250,00 are stored as text, and mean numbers. */
+function typeOf({ type, values }) {
+  if (type !== "string" || !values.length) return type;
+  const most = (form) => values.filter((value) => form.test(value)).length >= MOST * values.length;
+  if (most(DATE)) return "date";
+  return most(AMOUNT) ? "number" : type;
+}
+
 /** Propose mappings for fields and columns, each `{name, type, values}`; weights sum to 1. */
-export function propose(fields, columns) {
+export function propose(fields, given) {
+  const columns = given.map((column) => ({ ...column, type: typeOf(column) }));
   const pairs = fields.flatMap((field) => columns.map((column) => ({ field, column, score: affinity(field, column) })))
     .filter((pair) => pair.score >= LEAST).sort((one, other) => other.score - one.score);
   const taken = new Map();
@@ -26,7 +38,8 @@ export function propose(fields, columns) {
   return normalised(chosen);
 }
 
-export function mapping(source, column) {
+export function mapping(source, given) {
+  const column = { ...given, type: typeOf(given) };
   return { source, target: column.name, strategy: strategy(column), weight: isCategory(column) ? CATEGORY_WEIGHT : WEIGHTS[strategy(column)] };
 }
 
