@@ -45,8 +45,8 @@ def create_app(settings: Settings, *, with_engine: bool = True) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(app.state.metrics.watching_loop())
             services = await _open(stack, settings, app)
+            await stack.enter_async_context(app.state.metrics.watching_loop())
             if with_engine:
                 await _start_engine(stack, settings, services, app.state.stopping)
             app.state.services = services

@@ -53,11 +53,11 @@ class ExportFormat(StrEnum):
 async def export(request: Request, caller: Caller) -> Response:
     """Send a run's results in document order, as CSV or NDJSON."""
     values = parameters.query(request, ("format", *_FILTERS))
+    run = await find_run(request, caller)
     chosen = filters.one_of(values, "format", ExportFormat)
     if chosen is None:
         raise invalid((parameters.wrong("format", "is required: `csv` or `ndjson`"),))
     wanted = read_filter(values)
-    run = await find_run(request, caller)
     database = services(request).database
     filename = f"results-{run.id}.{chosen.value}"
     if chosen is ExportFormat.NDJSON:

@@ -47,8 +47,8 @@ async def resolve_by_ai(request: Request, caller: Caller) -> Response:
     """Queue an AI pass over the borderline results of a completed run."""
     parameters.query(request, ())
     service = services(request)
-    _check_ai(service)
     run = await find_run(request, caller)
+    _check_ai(service)
     if run.dry_run:
         raise ConflictError("This was a dry run: start a run with `ai` to have it resolved.")
     async with service.database.transaction() as connection:
@@ -72,12 +72,11 @@ async def _start(request: Request, caller: Caller, preset: dict[str, object]) ->
     asked = parse(RunRequest, body)
     unsaid = {key: value for key, value in preset.items() if key not in asked.model_fields_set}
     wanted = asked.model_copy(update=unsaid)
-    if wanted.ai and not wanted.dry_run:
-        _check_ai(service)
     async with service.database.transaction() as connection:
-        run = await runs.insert(
-            connection, await resolve(connection, caller.workspace_id, config_id, wanted)
-        )
+        request_of_run = await resolve(connection, caller.workspace_id, config_id, wanted)
+        if wanted.ai and not wanted.dry_run:
+            _check_ai(service)
+        run = await runs.insert(connection, request_of_run)
         where = f"/v1/matching/runs/{run.id}"
         response = commit_with(replies.accepted(representation.run(run), where))
     service.signals.notify(QUEUE)

@@ -79,8 +79,9 @@ async def run(client: Client, job: Job, display: Display) -> JsonObject:
             "review_threshold": min(job.review_threshold, job.threshold),
         }
     )
-    options = {"ai": True} if job.uses_ai else {}
-    handle = await client.start_run(config["id"], collection=uploaded.collection, **options)
+    options: dict[str, object] = {"ai": True} if job.uses_ai else {}
+    options = {"collection": uploaded.collection, **options}
+    handle = await begin(client, config["id"], options)
     ended = await follow(handle, display)
     if ended["status"] != "completed":
         cancelled = ended["status"] == "cancelled"
@@ -144,6 +145,17 @@ async def proposal(client: Client, job: Job, uploaded: Uploaded) -> list[dict[st
             f"{', '.join(field.name for field in fields)}. Columns: {', '.join(types)}."
         )
     return found
+
+
+async def begin(client: Client, config_id: str, options: dict[str, object]) -> RunHandle:
+    """Start a run; one that is started while the task is cancelled is cancelled too."""
+    # Ours to await, whatever happens: the answer tells which run it is.
+    starting = asyncio.get_running_loop().create_task(client.start_run(config_id, **options))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.shield(_cancel(await starting))
+        raise
 
 
 async def follow(handle: RunHandle, display: Display) -> JsonObject:

@@ -178,7 +178,8 @@ def test_a_run_that_kills_its_worker_every_time_fails_with_a_sentence(scene: Sce
     assert blocked.exception(PATIENCE_SECONDS) is not None
     with scene.worker():
         ended = wait_until_ended(scene.one, run)
-    assert (ended["status"], ended["rows_processed"]) == ("failed", 0)
+    # A worker may be killed before it has begun to count.
+    assert (ended["status"], ended["rows_processed"] or 0) == ("failed", 0)
     assert ended["error"].startswith("The run was begun 5 times and each time its worker died")
 
 

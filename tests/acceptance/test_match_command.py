@@ -86,6 +86,8 @@ def test_an_interrupt_cancels_the_run(tmp_path: Path, empty_database_url: str) -
             stdout=subprocess.PIPE,
             env=environment(tmp_path / "none", extra),
             cwd=tmp_path,
+            # What runs the suite in the background may ignore interrupts, which is inherited.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         ) as command:
             events = run_command(tmp_path / "none", "runs", "--json", extra=watching)
             while not events.stdout:

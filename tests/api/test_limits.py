@@ -197,8 +197,8 @@ async def test_a_body_up_to_the_limit_is_read_whole() -> None:
     assert await limits.read_body(request, 10) == b"1234567890"
 
 
-async def test_a_body_that_may_be_missing_reads_as_null_when_it_is() -> None:
-    assert await limits.read_optional_json(request_with({}), 10) is None
+async def test_a_body_that_may_be_missing_reads_as_an_empty_object_when_it_is() -> None:
+    assert await limits.read_optional_json(request_with({}), 10) == {}
 
 
 async def test_a_body_that_may_be_missing_is_checked_when_it_is_there() -> None:
