@@ -70,8 +70,8 @@ class Halves:
             "pool process": lambda: kill(pool_processes(worker)),
             "worker": worker.process.kill,
             "API": api.process.kill,
-            "external PostgreSQL": lambda: kill([postmaster(self._data_dir)]),
-            "session of PostgreSQL": lambda: kill(sessions(postmaster(self._data_dir))),
+            "external PostgreSQL": lambda: kill(postmasters(self._data_dir)),
+            "session of PostgreSQL": lambda: kill(sessions(postmasters(self._data_dir))),
             "worker stands still beyond its lease": lambda: stand_still(worker),
             "worker is told to stop": worker.process.terminate,
         }
@@ -119,8 +119,8 @@ class Whole:
         return {
             "pool process": lambda: kill(pool_processes(service)),
             "service": service.process.kill,
-            "embedded PostgreSQL": lambda: kill([postmaster(data_dir)]),
-            "session of PostgreSQL": lambda: kill(sessions(postmaster(data_dir))),
+            "embedded PostgreSQL": lambda: kill(postmasters(data_dir)),
+            "session of PostgreSQL": lambda: kill(sessions(postmasters(data_dir))),
             "service is told to stop": service.process.terminate,
         }
 
@@ -150,7 +150,10 @@ def whole(folder: Path) -> Iterator[Whole]:
 
 
 def kill(pids: Sequence[int]) -> None:
-    """Kill one of the processes."""
+    """Kill one of the processes, if there is any."""
+    # 0, -1 and 1 would be our group, everybody, and the system.
+    if any(pid <= 1 for pid in pids):
+        raise ValueError(f"not the process of one of ours: {pids}")
     with suppress(ProcessLookupError, IndexError):
         os.kill(random.choice(pids), signal.SIGKILL)
 
@@ -167,16 +170,24 @@ def pool_processes(service: ServiceProcess) -> list[int]:
     return [pid for pid in service.descendants() if b"service.engine.child" in command_of(pid)]
 
 
-def postmaster(data_dir: Path) -> int:
-    """The first process of the PostgreSQL in a data directory."""
+def postmasters(data_dir: Path) -> list[int]:
+    """The first process of the PostgreSQL in a data directory; none while it is not running."""
     with suppress(OSError, ValueError):
-        return int((data_dir / "postgres/postmaster.pid").read_text().split("\n")[0])
-    return -1
+        pid = int((data_dir / "postgres/postmaster.pid").read_text().split("\n")[0])
+        # The file outlives a server that was killed, and its number may be another's by now.
+        if pid > 1 and b"postgres" in command_of(pid):
+            return [pid]
+    return []
 
 
-def sessions(pid: int) -> list[int]:
+def sessions(servers: Sequence[int]) -> list[int]:
     """The processes of a PostgreSQL that serve a connection."""
-    return [each for each in descendants(pid) if command_of(each).startswith(b"postgres: matchst")]
+    return [
+        each
+        for server in servers
+        for each in descendants(server)
+        if command_of(each).startswith(b"postgres: matchst")
+    ]
 
 
 def command_of(pid: int) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.acceptance.chaos_sites import DURABLE_ENOUGH, postmaster
+from tests.acceptance.chaos_sites import DURABLE_ENOUGH, postmasters
 from tests.acceptance.crash_runs import (
     Client,
     add_config,
@@ -188,12 +188,13 @@ def test_a_database_that_stands_still_or_restarts_is_told_and_waited_for(scene: 
         run = scene.start()
         wait_for_documents(scene.one, run, least=200)
         with ExitStack() as silence:
-            for pid in [(first := postmaster(scene.data_dir)), *descendants(first)]:
+            (first,) = postmasters(scene.data_dir)
+            for pid in [first, *descendants(first)]:
                 silence.enter_context(standing_still(pid))
             reply = scene.one.get("/readyz")
             assert reply.status_code == 503
             assert "The database did not answer within 2 seconds." in reply.text
-        os.kill(postmaster(scene.data_dir), signal.SIGINT)
+        os.kill(first, signal.SIGINT)
         wait_until(lambda: scene.one.get("/readyz").status_code == 200)
         assert ended_in_time(scene, run)["status"] == "completed"
     check_whole(scene.other, scene.one.get(run["links"]["self"]).json(), DOCUMENTS)

@@ -291,6 +291,7 @@ async def test_a_url_that_is_allowed_no_longer_fails_with_a_reason(database: Dat
         await desk.tell()
         (delivery,) = await desk.until(webhook, lambda listed: listed[0].attempt_count == 1)
     error = delivery.attempts[0].error
+    assert error is not None
     assert error.startswith("The URL must start with https://: http:// is not allowed here")
 
 
