@@ -4,6 +4,8 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from service.domain.configs import FuzzyMapping, MatchingRules
 from service.domain.identifiers import ReferenceRowId
 from service.engine import chunks, index_cache
 from service.engine.chunks import ChunkJob, ChunkOutcome, IndexMissing, match_chunk
-from service.engine.index_building import IndexJob, IndexOutcome, make_index
+from service.engine.index_building import IndexJob, IndexOutcome, make_index, make_index_here
+from service.matching.compiled import load_kernel
 from service.matching.index import ReferenceIndex, build
 
 
@@ -162,12 +165,30 @@ def limit_file_size(size: int) -> int:
 
 
 def make_index_with_little_memory(job: IndexJob) -> IndexOutcome:
-    """Make an index while a process that is started gets half of what this one has."""
+    """Make an index while a process that is started gets half of what this one has.
+
+    This one may be short of memory too before the other is started.
+    """
+    with limited_memory(of_own=0.5):
+        return make_index(job)
+
+
+def make_index_here_with_little_memory(job: IndexJob) -> IndexOutcome:
+    """Make an index in this process, which gets nothing beyond what it has."""
+    load_kernel()
+    with limited_memory(of_own=1.0):
+        return make_index_here(job)
+
+
+@contextmanager
+def limited_memory(of_own: float) -> Iterator[None]:
+    """Limit the address space, also of processes that are started, to a share of this one's."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() // 2, before[1]))
+    limit = int(pages * resource.getpagesize() * of_own)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
     try:
-        return make_index(job)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
 

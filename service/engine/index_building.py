@@ -25,6 +25,10 @@ DIED = (
     "The process that made the index of the reference data died: give the machine more memory, "
     "then run again."
 )
+TOO_LITTLE_MEMORY = (
+    "There was too little memory to make the index of the reference data: give the machine more "
+    "memory, then run again."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,10 @@ def make_index(job: IndexJob) -> IndexOutcome:
     """Save the index unless it is there by now."""
     if job.rows.path.stat().st_size < LARGE_BYTES:
         return make_index_here(job)
-    return _make_apart(job)
+    try:
+        return _make_apart(job)
+    except MemoryError:
+        return IndexOutcome(TOO_LITTLE_MEMORY)
 
 
 def make_index_here(job: IndexJob) -> IndexOutcome:
@@ -56,6 +63,8 @@ def make_index_here(job: IndexJob) -> IndexOutcome:
         index_cache.ensure(job.path, lambda: _build(job))
     except MatchingFailedError as error:
         return IndexOutcome(str(error))
+    except MemoryError:
+        return IndexOutcome(TOO_LITTLE_MEMORY)
     except UnreadableRowsError as error:
         # The next run writes it anew.
         job.rows.path.unlink(missing_ok=True)

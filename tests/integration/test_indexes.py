@@ -12,7 +12,7 @@ from service.domain.runs import Phase, Run, RunStatus
 from service.engine import index_cache
 from service.engine.chunks import match_chunk
 from service.engine.executors import local_pool
-from service.engine.index_building import IndexJob, make_index
+from service.engine.index_building import IndexJob, IndexOutcome, make_index
 from service.engine.signals import QUEUE
 from service.matching.rows_file import RowsFile
 from service.store.database import Database
@@ -183,8 +183,14 @@ async def test_a_large_index_is_made_by_a_process_that_ends_with_it(tmp_path: Pa
     assert index.columns[0].raw_values(np.array([999])) == ["name 999"]
 
 
-async def test_too_little_memory_for_a_large_index_is_said_in_a_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "make", [jobs.make_index_with_little_memory, jobs.make_index_here_with_little_memory]
+)
+async def test_too_little_memory_for_a_large_index_is_said_in_a_sentence(
+    make: Callable[[IndexJob], IndexOutcome], tmp_path: Path
+) -> None:
     job = write_large_rows(tmp_path / "large.ndjson")
     async with local_pool(1) as pool:
-        outcome = await call(pool, jobs.make_index_with_little_memory, job)
+        outcome = await call(pool, make, job)
     assert "give the machine more memory" in (outcome.error or "")
+    assert not job.path.exists()
