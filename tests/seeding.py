@@ -36,6 +36,7 @@ from service.engine.isolation import CHUNK_LIMIT_SECONDS
 from service.engine.signals import QUEUE, Signals, run_topic
 from service.engine.worker import WorkerOptions
 from service.store import configs, reference, runs, workspaces
+from service.store import documents as stored
 from service.store.configs import NewConfig
 from service.store.copy_text import encode_rows
 from service.store.database import Database
@@ -95,15 +96,16 @@ async def add_documents(
     collection: str = DEFAULT_COLLECTION,
 ) -> None:
     """Add documents by id."""
-    async with database.transaction() as connection:
-        await connection.executemany(
-            "INSERT INTO documents (workspace_id, collection, id, filename, fields) "
-            "VALUES ($1, $2, $3, $4, $5)",
-            [
-                (workspace_id, collection, document_id, f"{document_id}.pdf", json.dumps(fields))
-                for document_id, fields in documents.items()
-            ],
+
+    async def blocks() -> AsyncIterator[bytes]:
+        yield encode_rows(
+            (number, collection, document_id, f"{document_id}.pdf", json.dumps(fields))
+            for number, (document_id, fields) in enumerate(documents.items())
         )
+
+    async with database.transaction() as connection:
+        await stored.stage(connection, blocks())
+        await stored.upsert_staged(connection, workspace_id)
 
 
 def invoices(count: int) -> dict[str, dict[str, FieldValue]]:

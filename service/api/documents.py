@@ -22,7 +22,7 @@ from service.domain.identifiers import CLIENT_ID_MAX_LENGTH, DEFAULT_COLLECTION,
 from service.engine import erasing
 from service.engine.spool import Spool
 from service.ingest.instructions import Instructions, UploadFormat, UploadTarget
-from service.store import documents
+from service.store import collections, documents
 from service.store.erasure import Collection
 
 Key = Annotated[DocumentId, Meta(max_length=CLIENT_ID_MAX_LENGTH)]
@@ -68,7 +68,7 @@ async def list_all(request: Request, caller: Caller) -> Response:
         page = await pages.fill(source, asked.after, asked.limit)
         total = asked.total
         if total is None:
-            total = await documents.count(connection, caller.workspace_id, collection)
+            total = await collections.count_documents(connection, caller.workspace_id, collection)
     return pagination.reply(request, asked, page, total)
 
 

@@ -25,6 +25,7 @@ from service.api import (
     api_keys,
     auth,
     bulk_reviews,
+    collections,
     configs,
     cors,
     deliveries,
@@ -98,6 +99,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "GET", f"{ONE_REFERENCE_DATA}/rows/{{row_id:path}}", reference_data.read_row, Scope.READ
     ),
     Endpoint("GET", "/v1/events", stream.workspace_events, Scope.READ),
+    Endpoint("GET", "/v1/collections", collections.list_all, Scope.READ),
     Endpoint("GET", DOCUMENTS, documents.list_all, Scope.READ),
     Endpoint("POST", DOCUMENTS, documents.upsert, Scope.WRITE),
     Endpoint("DELETE", DOCUMENTS, documents.delete_all, Scope.WRITE),

@@ -23,6 +23,16 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionFigures:
+    """A collection that has documents, and when one of them was last stored or deleted."""
+
+    name: str
+    document_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RunDocument:
     """A document of a run; `fields` is its JSON text, None when it was deleted meanwhile.
 

@@ -78,7 +78,8 @@ async def find_repeats(connection: Connection) -> list[Repeat]:
     ]
 
 
-# Ordered, so that two uploads of the same documents wait for each other and never deadlock.
+# Ordered, so that two uploads of the same documents wait for each other and never deadlock; so are
+# their collections, which are counted once all documents are written.
 # A row just inserted has no xmax; one that was updated has the lock of this transaction there.
 _UPSERT_STAGED = """
 WITH written AS (
@@ -86,10 +87,20 @@ WITH written AS (
     SELECT $1, collection, id, filename, fields FROM staged_documents ORDER BY collection, id
     ON CONFLICT (workspace_id, collection, id) DO UPDATE
     SET filename = EXCLUDED.filename, fields = EXCLUDED.fields, updated_at = now()
-    RETURNING xmax = 0 AS is_new
+    RETURNING collection, xmax = 0 AS is_new
+), changed AS (
+    SELECT collection, count(*) AS all_of_them, count(*) FILTER (WHERE is_new) AS created
+    FROM written GROUP BY collection
+), counted AS (
+    INSERT INTO collections (workspace_id, name, document_count)
+    SELECT $1, collection, created FROM changed ORDER BY collection
+    ON CONFLICT (workspace_id, name) DO UPDATE
+    SET document_count = collections.document_count + EXCLUDED.document_count,
+        updated_at = greatest(collections.updated_at, EXCLUDED.updated_at)
 )
-SELECT count(*) FILTER (WHERE is_new) AS created, count(*) FILTER (WHERE NOT is_new) AS updated
-FROM written
+SELECT coalesce(sum(created), 0)::bigint AS created,
+       coalesce(sum(all_of_them - created), 0)::bigint AS updated
+FROM changed
 """
 _STAGED_IDS = "SELECT id FROM staged_documents ORDER BY row_number LIMIT $1"
 
@@ -131,15 +142,6 @@ async def list_page(
     """Return up to `limit` documents of the collection that follow `after`, by id."""
     records = await connection.fetch(_LIST_PAGE, workspace_id, collection, after or "", limit)
     return [_document(record) for record in records]
-
-
-_COUNT = "SELECT count(*) FROM documents WHERE workspace_id = $1 AND collection = $2"
-
-
-async def count(connection: Connection, workspace_id: WorkspaceId, collection: str) -> int:
-    """Return how many documents the collection has."""
-    number: int = await connection.fetchval(_COUNT, workspace_id, collection)
-    return number
 
 
 def _document(record: Record) -> Document:

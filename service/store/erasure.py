@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from service.domain.identifiers import DocumentId, RunId, WorkspaceId
 from service.domain.runs import TERMINAL_STATUSES
+from service.store import collections
 from service.store.database import Connection
 
 # What a statement may take; a batch is a fraction of a second of work.
@@ -67,6 +68,7 @@ async def delete_one(connection: Connection, place: Collection, document_id: Doc
     if found is None:
         return False
     await forget(connection, place, [document_id])
+    await collections.subtract(connection, place.workspace_id, place.name, 1)
     return True
 
 
@@ -74,6 +76,7 @@ async def delete_some(connection: Connection, place: Collection, limit: int) -> 
     """Delete up to `limit` documents of a collection and what is kept of them; return how many."""
     records = await connection.fetch(_DELETE_SOME, place.workspace_id, place.name, limit)
     await forget(connection, place, [DocumentId(record["id"]) for record in records])
+    await collections.subtract(connection, place.workspace_id, place.name, len(records))
     return len(records)
 
 

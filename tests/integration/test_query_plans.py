@@ -12,6 +12,7 @@ import pytest
 from service.store import (
     ai_decisions,
     api_keys,
+    collections,
     configs,
     documents,
     events,
@@ -86,6 +87,10 @@ _FILL = [
     INSERT INTO documents (workspace_id, collection, id, fields)
     SELECT $1::uuid, 'default', 'doc_' || lpad(n::text, 8, '0'), '{{}}'
     FROM generate_series(1, {ROWS}) AS n
+    """,
+    f"""
+    INSERT INTO collections (workspace_id, name, document_count)
+    SELECT $1::uuid, 'c_' || lpad(n::text, 8, '0'), 1 FROM generate_series(1, {ROWS}) AS n
     """,
     f"""
     INSERT INTO reference_rows (generation, position, row_id, row_values)
@@ -216,6 +221,15 @@ QUESTIONS = {
     ),
     "documents: far down": Question(
         documents._LIST_PAGE, f"'{WORKSPACE}', 'default', 'doc_00015000', 51", "documents_pkey", 51
+    ),
+    "collections: first page": Question(
+        collections._LIST_PAGE, f"'{WORKSPACE}', '', 51", "collections_pkey", 51
+    ),
+    "collections: far down": Question(
+        collections._LIST_PAGE, f"'{WORKSPACE}', 'c_00015000', 51", "collections_pkey", 51
+    ),
+    "documents: how many": Question(
+        collections._COUNT_DOCUMENTS, f"'{WORKSPACE}', 'c_00015000'", "collections_pkey", 1
     ),
     "rows: first page": Question(reference._ROWS_PAGE, f"1, 0, {ROWS}, 51", ROWS_INDEX, 51),
     "rows: far down": Question(reference._ROWS_PAGE, f"1, 15000, {ROWS}, 51", ROWS_INDEX, 51),

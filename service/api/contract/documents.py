@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api import documents
+from service.api import collections, documents
 from service.api.contract.models import ClientId, Count, Deleted, Page, example, optional
 from service.api.contract.operation import (
     BINARY,
@@ -128,6 +128,28 @@ class DocumentPage(Page[Document]):
     """A part of a collection."""
 
 
+class Collection(BaseModel):
+    """A collection that has documents."""
+
+    model_config = example(
+        {
+            "name": "default",
+            "document_count": 200,
+            "created_at": "2026-03-02T09:16:00.000Z",
+            "updated_at": "2026-03-02T09:16:00.000Z",
+        }
+    )
+
+    name: ClientId
+    document_count: Count
+    created_at: datetime = Field(description="When the first of its documents came.")
+    updated_at: datetime = Field(description="When a document was last stored or deleted.")
+
+
+class CollectionPage(Page[Collection]):
+    """A part of the workspace's collections."""
+
+
 class DeletedCollection(BaseModel):
     """Says that all documents of a collection are gone."""
 
@@ -151,6 +173,15 @@ OPERATIONS: Mapping[Handler, Operation] = {
         "NDJSON has one document a line and may be of any length.",
         body=Body({JSON: NewDocuments, NDJSON_TYPE: BINARY, MULTIPART_TYPE: DocumentsForm}),
         replies={201: json_reply("They are stored.", StoredDocuments)},
+    ),
+    collections.list_all: Operation(
+        id="list_collections",
+        tag=TAG,
+        summary="List the collections of documents",
+        description="A collection is there as long as it has documents.",
+        query=list_query(collections.LISTING),
+        headers=("If-None-Match",),
+        replies={200: json_reply("A page, by name.", CollectionPage, "ETag", "Link")},
     ),
     documents.list_all: Operation(
         id="list_documents",
