@@ -38,7 +38,10 @@ _COLUMNS = (
     "error",
 )
 _PARTS = ("document_value", "reference_value", "score")
+_UNREADABLE = "unreadable"
 
+# A mapping's key in the evidence, and a part of what it said.
+_Told: TypeAlias = tuple[str, str]
 _Write: TypeAlias = Callable[[Sequence[MatchResult]], bytes]
 _evidence = msgspec.json.Decoder(dict[str, dict[str, FieldValue]])
 
@@ -64,8 +67,8 @@ async def export(request: Request, caller: Caller) -> Response:
         parts = _parts(database, run, wanted, b"", _write_lines)
         return FileResponse(parts, filename, exports.NDJSON_TYPE)
     async with database.connection() as connection:
-        keys = await _evidence_keys(connection, run)
-    parts = _parts(database, run, wanted, _csv_head(keys), _csv_writer(keys))
+        told = await _evidence_told(connection, run)
+    parts = _parts(database, run, wanted, _csv_head(told), _csv_writer(told))
     return FileResponse(parts, filename, exports.CSV_TYPE)
 
 
@@ -94,30 +97,34 @@ def _write_lines(page: Sequence[MatchResult]) -> bytes:
     return b"".join(replies.encode(write_result(result)) + b"\n" for result in page)
 
 
-async def _evidence_keys(connection: Connection, run: Run) -> Sequence[str]:
+async def _evidence_told(connection: Connection, run: Run) -> Sequence[_Told]:
     if run.started_at is None:
         return ()
-    rules = await run_lifecycle.fetch_rules(connection, run)
-    return configs.evidence_keys(rules.field_mappings)
+    mappings = (await run_lifecycle.fetch_rules(connection, run)).field_mappings
+    return [
+        (key, part)
+        for key, mapping in zip(configs.evidence_keys(mappings), mappings, strict=True)
+        for part in (*_PARTS, *((_UNREADABLE,) if configs.needs_number(mapping) else ()))
+    ]
 
 
-def _csv_head(keys: Sequence[str]) -> bytes:
-    named = [harmless(f"{key}.{part}") for key in keys for part in _PARTS]
+def _csv_head(told: Sequence[_Told]) -> bytes:
+    named = [harmless(f"{key}.{part}") for key, part in told]
     return exports.csv_lines([[*_COLUMNS, *named]])
 
 
-def _csv_writer(keys: Sequence[str]) -> _Write:
+def _csv_writer(told: Sequence[_Told]) -> _Write:
     def write(page: Sequence[MatchResult]) -> bytes:
-        return exports.csv_lines(_csv_row(result, keys) for result in page)
+        return exports.csv_lines(_csv_row(result, told) for result in page)
 
     return write
 
 
-def _csv_row(result: MatchResult, keys: Sequence[str]) -> list[str | None]:
-    told = representation.result(result)
+def _csv_row(result: MatchResult, told: Sequence[_Told]) -> list[str | None]:
+    written = representation.result(result)
     evidence = _evidence.decode(result.evidence)
-    fields = (evidence.get(key, {}).get(part) for key in keys for part in _PARTS)
-    return [_cell(value) for value in (*(told[column] for column in _COLUMNS), *fields)]
+    fields = (evidence.get(key, {}).get(part) for key, part in told)
+    return [_cell(value) for value in (*(written[column] for column in _COLUMNS), *fields)]
 
 
 def _cell(value: object) -> str | None:

@@ -183,6 +183,11 @@ def normalize_weights(mappings: Sequence[FieldMapping]) -> tuple[FieldMapping, .
     return tuple(replace(mapping, weight=mapping.weight / total) for mapping in mappings)
 
 
+def needs_number(mapping: FieldMapping) -> bool:
+    """Whether a value that reads as no date or number is as good as missing to the mapping."""
+    return isinstance(mapping, DateRangeMapping | NumericRangeMapping)
+
+
 def evidence_keys(mappings: Sequence[FieldMapping]) -> tuple[str, ...]:
     """Name each mapping's evidence: its source, or `source→target` where a source recurs.
 

@@ -29,11 +29,21 @@ class ResolvedBy(StrEnum):
     REVIEW = "review"
 
 
-class FieldEvidence(msgspec.Struct, frozen=True):
+class Side(StrEnum):
+    """Where a value stands, of a document and a reference row."""
+
+    DOCUMENT = "document"
+    REFERENCE = "reference"
+    BOTH = "both"
+
+
+class FieldEvidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one mapping said about a pair: score in [0, 1], the weight used, and both values.
 
-    Scores times weights add up to the candidate's confidence. A structure rather than a
-    dataclass: thirty are made and encoded for each document, at a quarter of the cost.
+    Scores times weights add up to the candidate's confidence. `unreadable` says which value was
+    there but could not be read as the date or number that the mapping needs, and so counts as
+    missing. A structure rather than a dataclass: thirty are made and encoded for each document,
+    at a quarter of the cost.
     """
 
     strategy: str
@@ -41,6 +51,7 @@ class FieldEvidence(msgspec.Struct, frozen=True):
     weight: float
     document_value: FieldValue
     reference_value: str | None
+    unreadable: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)

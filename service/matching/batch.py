@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.configs import FieldMapping, MatchingRules, MissingPolicy
+from service.domain.configs import FieldMapping, MatchingRules, MissingPolicy, needs_number
 from service.domain.documents import FieldValue
 from service.domain.results import Unreadable
 from service.matching.columns import (
@@ -15,8 +15,9 @@ from service.matching.columns import (
     Column,
     Reading,
     factorize,
-    needs_number,
+    is_unreadable,
     text_for,
+    text_of,
     type_documents,
 )
 from service.matching.index import ReferenceIndex
@@ -58,9 +59,9 @@ def compile_documents(
         column = _type_column(mapping, reference.reading, values)
         columns.append(column)
         for document in np.flatnonzero(column.codes == MISSING):
-            text = text_for(mapping, values[document])
-            if text is not None:
-                unreadable[document][Unreadable(mapping.source, text)] = None
+            value = values[document]
+            if is_unreadable(value):
+                unreadable[document][Unreadable(mapping.source, text_of(value) or "")] = None
     is_present = np.array([column.codes != MISSING for column in columns], dtype=np.bool_).T
     return DocumentBatch(
         tuple(columns), use_weights(rules, is_present), tuple(tuple(each) for each in unreadable)

@@ -90,11 +90,6 @@ class Column:
     codes: NDArray[np.int32]
 
 
-def needs_number(mapping: FieldMapping) -> bool:
-    """Whether a value without a date or number is as good as missing to the mapping."""
-    return isinstance(mapping, DateRangeMapping | NumericRangeMapping)
-
-
 def factorize(keys: Iterable[Hashable]) -> tuple[NDArray[np.int32], list[Hashable]]:
     """Number distinct keys in order of first appearance; None becomes MISSING."""
     numbers: dict[Hashable, int] = {}
@@ -131,6 +126,12 @@ def text_for(mapping: FieldMapping, value: FieldValue) -> str | None:
 def is_placeholder(text: str) -> bool:
     """Whether a text stands for none, as "?" and "n/a" do."""
     return bool(_PLACEHOLDER.fullmatch(text.strip()))
+
+
+def is_unreadable(value: FieldValue) -> bool:
+    """Whether a value that a mapping counts as missing is there: neither blank nor a filler."""
+    text = text_of(value)
+    return text is not None and not is_placeholder(text)
 
 
 def type_reference(mapping: FieldMapping, texts: Sequence[str]) -> tuple[Reading, Values]:

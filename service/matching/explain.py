@@ -1,20 +1,33 @@
 """Why does a document match a reference row: which mapping said what, with which weight?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.configs import MatchingRules, evidence_keys
+from service.domain.configs import FieldMapping, MatchingRules, evidence_keys, needs_number
 from service.domain.documents import FieldValue
-from service.domain.results import FieldEvidence
+from service.domain.results import FieldEvidence, Side
 from service.matching.batch import DocumentBatch
+from service.matching.columns import MISSING, is_unreadable
 from service.matching.index import ReferenceIndex
 
 SCORE_DIGITS = 4
 # Far more than the scores beside it have.
 WEIGHT_DIGITS = 6
+
+# Of pairs on one side: the codes in the column that was typed, and the values as they came.
+_Values: TypeAlias = tuple[NDArray[np.int32], Sequence[FieldValue]]
+# By whether a value of the document was unreadable, and one of the row.
+_SIDES = {
+    (True, True): Side.BOTH,
+    (True, False): Side.DOCUMENT,
+    (False, True): Side.REFERENCE,
+    (False, False): None,
+}
 
 
 def explain_pairs(
@@ -32,22 +45,49 @@ def explain_pairs(
     """
     pair_documents, pair_rows, scores = pairs
     keys = evidence_keys(rules.field_mappings)
-    by_mapping = [
-        [
-            FieldEvidence(
-                mapping.strategy, round(score, SCORE_DIGITS), _round_weight(weight), own, value
-            )
-            for score, weight, own, value in zip(
-                scores[:, place].tolist(),
-                batch.weights[pair_documents, place].tolist(),
-                [documents[document].get(mapping.source) for document in pair_documents.tolist()],
-                index.columns[place].raw_values(pair_rows),
-                strict=True,
-            )
-        ]
-        for place, mapping in enumerate(rules.field_mappings)
-    ]
+    by_mapping = []
+    for place, mapping in enumerate(rules.field_mappings):
+        own = [documents[document].get(mapping.source) for document in pair_documents.tolist()]
+        values = index.columns[place].raw_values(pair_rows)
+        codes = batch.columns[place].codes[pair_documents]
+        row_codes = index.columns[place].column.codes[pair_rows]
+        by_mapping.append(
+            [
+                FieldEvidence(
+                    mapping.strategy,
+                    round(score, SCORE_DIGITS),
+                    _round_weight(weight),
+                    own_value,
+                    value,
+                    unreadable,
+                )
+                for score, weight, own_value, value, unreadable in zip(
+                    scores[:, place].tolist(),
+                    batch.weights[pair_documents, place].tolist(),
+                    own,
+                    values,
+                    _find_unreadable(mapping, (codes, own), (row_codes, values)),
+                    strict=True,
+                )
+            ]
+        )
     return [dict(zip(keys, fields, strict=True)) for fields in zip(*by_mapping, strict=True)]
+
+
+def _find_unreadable(
+    mapping: FieldMapping, documents: _Values, rows: _Values
+) -> Iterable[Side | None]:
+    """Say of each pair where a value was there, but none of the kind that the mapping needs."""
+    (codes, values), (row_codes, row_values) = documents, rows
+    missing = np.flatnonzero((codes == MISSING) | (row_codes == MISSING))
+    if not missing.size or not needs_number(mapping):
+        return repeat(None, len(values))
+    sides: list[Side | None] = [None] * len(values)
+    for pair in missing.tolist():
+        is_of_document = bool(codes[pair] == MISSING) and is_unreadable(values[pair])
+        is_of_row = bool(row_codes[pair] == MISSING) and is_unreadable(row_values[pair])
+        sides[pair] = _SIDES[is_of_document, is_of_row]
+    return sides
 
 
 @lru_cache

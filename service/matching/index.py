@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.configs import FieldMapping, FuzzyMapping, MatchingRules
+from service.domain.configs import FieldMapping, FuzzyMapping, MatchingRules, needs_number
 from service.domain.errors import MatchingFailedError
 from service.domain.identifiers import ReferenceRowId
 from service.matching.columns import (
@@ -17,7 +17,7 @@ from service.matching.columns import (
     Kind,
     Reading,
     Values,
-    needs_number,
+    is_unreadable,
     text_for,
     type_reference,
 )
@@ -105,13 +105,13 @@ def _build_column(mapping: FieldMapping, raw: Numbered) -> ReferenceColumn:
         value_of_present[np.isnan(values.numbers)] = MISSING
     value_of_raw = np.full(len(raw.texts), MISSING, dtype=np.int32)
     value_of_raw[is_present] = value_of_present
-    unreadable = is_present & (value_of_raw == MISSING)
+    unread = np.flatnonzero(is_present & (value_of_raw == MISSING))
     return ReferenceColumn(
         Column(values, _follow(raw.codes, value_of_raw)),
         reading,
         raw.codes,
         raw.texts,
-        _report_unreadable(mapping.target, unreadable, raw),
+        _report_unreadable(mapping.target, unread, raw),
     )
 
 
@@ -148,10 +148,12 @@ def _follow(codes: NDArray[np.int32], value_of_raw: NDArray[np.int32]) -> NDArra
 
 
 def _report_unreadable(
-    target: str, unreadable: NDArray[np.bool_], raw: Numbered
+    target: str, unread: NDArray[np.intp], raw: Numbered
 ) -> UnreadableReference | None:
-    if not unreadable.any():
+    """Report the values of the distinct texts that were not read, but for fillers."""
+    texts = zip(unread.tolist(), raw.texts.take(unread), strict=True)
+    unreadable = [place for place, text in texts if is_unreadable(text)]
+    if not unreadable:
         return None
     rows = np.bincount(raw.codes[raw.codes != MISSING], minlength=len(raw.texts))
-    first = int(np.argmax(unreadable))
-    return UnreadableReference(target, int(rows[unreadable].sum()), raw.texts[first])
+    return UnreadableReference(target, int(rows[unreadable].sum()), raw.texts[unreadable[0]])

@@ -10,7 +10,7 @@ from service.api.contract.ai_models import AiEvidence, AiPass
 from service.api.contract.models import ClientId, Count, Page, Share, example, sometimes
 from service.api.contract.reference_data import ReferenceData, Scalar
 from service.domain.events import EventType
-from service.domain.results import MAX_CANDIDATES, ResolvedBy, ReviewStatus
+from service.domain.results import MAX_CANDIDATES, ResolvedBy, ReviewStatus, Side
 from service.domain.runs import Phase, RunStatus, TriggeredBy
 
 CONFIG_ID = "01934f30-17b2-7a58-8f0e-6f1f3f0c2a11"
@@ -31,7 +31,9 @@ EXAMPLE_RUN: dict[str, Any] = {
     "dry_run": False,
     "reference_data_version": 1,
     "config_version": 1,
-    "warnings": [{"code": "unreadable_value", "count": 2, "sample": "amount: n/a"}],
+    "warnings": [
+        {"code": "unreadable_document_value", "count": 1, "sample": "due: 31.02.2026 (INV-7)"}
+    ],
     "ai": None,
     "error": None,
     "created_at": "2026-03-02T09:18:00.000Z",
@@ -154,6 +156,11 @@ class FieldEvidence(BaseModel):
     weight: Share = Field(description="The weight used: that of missing fields is spread.")
     document_value: Scalar
     reference_value: str | None
+    unreadable: Side = sometimes(
+        "There where a value cannot be read as the date or number that the strategy needs, such as "
+        "`31.02.2024`, and counts as missing: which of the two. Blanks and fillers (`n/a`, `?`, "
+        "`-`) are missing, and none of these."
+    )
 
 
 class Evidence(BaseModel):

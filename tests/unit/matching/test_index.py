@@ -62,14 +62,18 @@ def test_unreadable_values_are_missing_and_reported_by_rows() -> None:
     index = index_of(
         TOTAL,
         due,
-        total=["x", "12", "?", "x"],
+        total=["?", "x", "12", "x"],
         due=["2024-02-30", "2024-02-29", None, "2024-02-29"],
     )
-    assert index.columns[0].column.codes.tolist() == [MISSING, 1, MISSING, MISSING]
+    assert index.columns[0].column.codes.tolist() == [MISSING, MISSING, 2, MISSING]
     assert index.unreadable == (
-        UnreadableReference("total", 3, "x"),
+        UnreadableReference("total", 2, "x"),
         UnreadableReference("due", 1, "2024-02-30"),
     )
+
+
+def test_fillers_are_no_unreadable_dates_or_numbers() -> None:
+    assert index_of(TOTAL, total=["n/a", "12", "?", " - "]).unreadable == ()
 
 
 def test_what_reads_neither_as_number_nor_date_is_still_a_text_to_exact() -> None:

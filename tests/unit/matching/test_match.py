@@ -1,5 +1,6 @@
 """Does a match say which rows, how sure, and why?"""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from service.domain.configs import (
 )
 from service.domain.documents import FieldValue
 from service.domain.identifiers import ReferenceRowId
-from service.domain.results import DocumentMatch, FieldEvidence, Unreadable
+from service.domain.results import DocumentMatch, FieldEvidence, Side, Unreadable
 from service.matching.index import build
 from service.matching.match import match_documents
 
@@ -75,11 +76,65 @@ def test_fillers_in_a_document_are_missing_but_not_unreadable() -> None:
     ]
 
 
+@pytest.mark.parametrize("filler", ["n/a", "?", " - ", ""])
+def test_fillers_of_dates_and_numbers_are_missing_but_not_unreadable(filler: str) -> None:
+    (result,) = match({"vendor": "Vega Logistik", "date": filler, "amount": filler})
+    assert result.unreadable == ()
+    evidence = result.candidates[0].evidence
+    assert [each.unreadable for each in evidence.values()] == [None] * 4
+    assert evidence["date"].weight == 0.0
+
+
+@pytest.mark.parametrize(
+    ("own", "row", "unreadable"),
+    [
+        ("2024-02-31", "2024-02-28", Side.DOCUMENT),
+        ("2024-02-28", "31.02.2024", Side.REFERENCE),
+        ("soon", "later", Side.BOTH),
+        ("soon", None, Side.DOCUMENT),
+        ("n/a", "later", Side.REFERENCE),
+        (None, "later", Side.REFERENCE),
+        (True, "", Side.DOCUMENT),
+        ("?", "n/a", None),
+        (None, None, None),
+        ("2024-02-28", "28.02.2024", None),
+    ],
+)
+def test_the_evidence_marks_what_was_there_and_could_not_be_read(
+    own: FieldValue, row: str | None, unreadable: Side | None
+) -> None:
+    mappings = (
+        ExactMapping(source="name", target="name", weight=0.5),
+        DateRangeMapping(source="day", target="day", weight=0.5),
+        ExactMapping(source="day", target="text", weight=0.0),
+    )
+    rules = MatchingRules(field_mappings=mappings)
+    columns: dict[str, list[str | None]] = {
+        "name": ["Vega", "Vega"],
+        "day": [row, "2024-02-28"],
+        "text": ["x", "x"],
+    }
+    index = build(rules, [ReferenceRowId("r1"), ReferenceRowId("r2")], columns)
+    found = match_documents(index, rules, [{"name": "Vega", "day": own}])[0].candidates
+    (first,) = [each for each in found if each.reference_row_id == "r1"]
+    told = first.evidence["day→day"]
+    assert told.unreadable is unreadable
+    assert first.evidence["name"].unreadable is first.evidence["day→text"].unreadable is None
+    written = msgspec.json.decode(msgspec.json.encode(told))
+    assert written.get("unreadable", "absent") == (unreadable or "absent")
+    # What could not be read counts as what is not there.
+    blank = match_documents(index, rules, [{"name": "Vega", "day": None}])[0]
+    if unreadable in {Side.DOCUMENT, Side.BOTH}:
+        assert [each.confidence for each in found] == [each.confidence for each in blank.candidates]
+
+
 def test_what_the_row_lacks_stands_in_the_evidence() -> None:
     (result,) = match({"vendor": "Vega", "date": "2024-03-01", "amount": 130})
     (third,) = [each for each in result.candidates if each.reference_row_id == "r3"]
     assert third.evidence["vendor"] == FieldEvidence("fuzzy", 0.25, 0.4, "Vega", None)
-    assert third.evidence["amount→total"] == FieldEvidence("numeric_range", 0.25, 0.2, 130, "x")
+    assert third.evidence["amount→total"] == FieldEvidence(
+        "numeric_range", 0.25, 0.2, 130, "x", Side.REFERENCE
+    )
     assert third.confidence == pytest.approx(0.25 * 0.7 + 0.3)
 
 
