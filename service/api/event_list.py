@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import parameters, replies
+from service.api.replies import Json
 from service.api.wire import invalid
 from service.domain.events import Event
 
@@ -18,21 +19,21 @@ MAX_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class EventList:
-    """Events in the order of their numbers; `last` is the number of the last there has been.
+    """Events in the order of their numbers.
 
     `read` takes the number after which, and how many, `number` says which number an event has.
+    `total` is how many there have been; None where that is not known without reading them all.
     """
 
     read: Callable[[int, int], Awaitable[list[Event]]]
     number: Callable[[Event], int | None]
-    last: int
+    total: int | None
 
 
 async def reply(request: Request, listing: EventList, filters: tuple[str, ...] = ()) -> Response:
     """Send a page of events; `filters` are parameters that the caller has read.
 
-    The cursor of this list is no secret: it is the number of the page's last event. `total` is
-    how many events there have been, also where some are filtered out or no longer kept.
+    The cursor of this list is no secret: it is the number of the page's last event.
     """
     values = parameters.query(request, ("after", "cursor", "limit", *filters))
     if "after" in values and "cursor" in values:
@@ -51,15 +52,11 @@ async def reply(request: Request, listing: EventList, filters: tuple[str, ...] =
         kept = {each: values[each] for each in filters if each in values}
         following = urlencode({"after": place, "limit": limit, **kept})
         headers["Link"] = f'<{request.url.path}?{following}>; rel="next"'
-    return replies.reply(
-        {
-            "data": [replies.stored_json(event.data) for event in page],
-            "pagination": {
-                "total": listing.last,
-                "limit": limit,
-                "has_more": has_more,
-                "next_cursor": place if has_more else None,
-            },
-        },
-        headers=headers,
-    )
+    pagination: dict[str, Json] = {} if listing.total is None else {"total": listing.total}
+    pagination |= {
+        "limit": limit,
+        "has_more": has_more,
+        "next_cursor": place if has_more else None,
+    }
+    data = [replies.stored_json(event.data) for event in page]
+    return replies.reply({"data": data, "pagination": pagination}, headers=headers)

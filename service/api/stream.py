@@ -65,9 +65,11 @@ async def workspace_events(request: Request, caller: Caller) -> Response:
                     connection, caller.workspace_id, after, limit, types
                 )
 
-        async with database.connection() as connection:
-            last = await workspaces.last_event_id(connection, caller.workspace_id)
-        listing = EventList(page, lambda event: event.workspace_seq, last)
+        total = None
+        if types is None:
+            async with database.connection() as connection:
+                total = await workspaces.last_event_id(connection, caller.workspace_id)
+        listing = EventList(page, lambda event: event.workspace_seq, total)
         return await event_list.reply(request, listing, ("types",))
     parameters.query(request, ("last_event_id", "types"))
     watched = WatchedWorkspace(database, caller.workspace_id)

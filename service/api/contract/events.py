@@ -40,7 +40,7 @@ _RESUMING = (
     "As a stream (server-sent events) or, with `Accept: application/json`, as a list. One that "
     "names the last event it has gets the later ones, without gap or repeat. Where these are no "
     "longer kept (old progress of runs that have ended) a snapshot comes instead. A list shows "
-    "what is kept; its `total` is the number of the last event. Ignore types that you do not know."
+    "what is kept; its `total` counts what has been. Ignore types that you do not know."
 )
 
 OPERATIONS: Mapping[Handler, Operation] = {

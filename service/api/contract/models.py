@@ -33,13 +33,18 @@ def _drop_default(schema: dict[str, Any]) -> None:
     del schema["default"]
 
 
-class Pagination(BaseModel):
-    """Where a page stands in its list."""
+class Step(BaseModel):
+    """How a list goes on."""
 
-    total: Count = Field(description="How many items the list has, counted for its first page.")
     limit: int = Field(ge=1, description="How many items a page has at most.")
     has_more: bool
     next_cursor: str | None = Field(description="Goes into `cursor` to get the next page.")
+
+
+class Pagination(Step):
+    """Where a page stands in its list."""
+
+    total: Count = Field(description="How many items the list has, counted for its first page.")
     page: int = sometimes("There where the page was asked for by its number.")
 
 

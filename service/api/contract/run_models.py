@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.contract.ai_models import AiEvidence, AiPass
-from service.api.contract.models import ClientId, Count, Page, Share, example, sometimes
+from service.api.contract.models import ClientId, Count, Page, Share, Step, example, sometimes
 from service.api.contract.reference_data import ReferenceData, Scalar
 from service.domain.events import EventType
 from service.domain.results import MAX_CANDIDATES, ResolvedBy, ReviewStatus, Side
@@ -272,8 +272,19 @@ class Event(BaseModel):
     reference_data: ReferenceData = sometimes("The reference data, of events about it.")
 
 
-class EventPage(Page[Event]):
-    """A part of a run's events."""
+class EventStep(Step):
+    """Where a page of events stands."""
+
+    total: Count = sometimes(
+        "How many events there have been, also those no longer kept; not there with `types`."
+    )
+
+
+class EventPage(BaseModel):
+    """A part of the events."""
+
+    data: list[Event]
+    pagination: EventStep
 
 
 class StreamBlock(BaseModel):
