@@ -1,56 +1,73 @@
 // Why this score? The two records side by side, and a waterfall whose bars add up to the confidence.
 
+import { differences, shortened } from "./differences.js";
 import { h } from "./dom.js";
-import { confidence } from "./words.js";
+import { waterfall } from "./waterfall.js";
+import { confidence, count } from "./words.js";
 
 const STRATEGIES = { exact: "exact", fuzzy: "alike", date_range: "date", numeric_range: "number" };
+const KINDS = { date_range: "a date", numeric_range: "a number" };
+const VERDICTS = { match: "The AI chose a candidate", none: "The AI chose none of the candidates", unresolved: "The AI did not decide" };
+const HEADS = ["Field", "Document", "Reference", "Share of the confidence"];
 
 /** A table of the mappings: both values with what differs marked, and each one's share. */
-export function evidenceTable(evidence) {
-  let sum = 0;
-  const rows = Object.entries(evidence).filter(([name, each]) => name !== "ai" && "score" in each).map(([name, each]) => {
-    const from = sum;
-    sum += each.score * each.weight;
-    return h("tr", {},
-      h("th", { scope: "row" }, name, h("small", {}, ` ${STRATEGIES[each.strategy] ?? each.strategy}`)),
-      h("td", { "data-label": "Document" }, marked(each.document_value, each.reference_value, each.score)),
-      h("td", { "data-label": "Reference" }, marked(each.reference_value, each.document_value, each.score)),
-      h("td", { "data-label": "Share" }, bar(from, each)));
-  });
+export function evidenceTable(evidence, { threshold = null } = {}) {
+  const { steps, sum } = waterfall(evidence);
   return h("table", { class: "evidence" },
-    h("thead", {}, h("tr", {}, ...["Field", "Document", "Reference", "Share of the confidence"].map((text) => h("th", { scope: "col" }, text)))),
-    h("tbody", {}, rows),
-    h("tfoot", {}, h("tr", {}, h("th", { scope: "row", colspan: "3" }, "Sum"), h("td", {}, confidence(Math.round(sum * 10000) / 10000)))));
+    h("thead", {}, h("tr", {}, HEADS.map((text) => h("th", { scope: "col" }, text)))),
+    h("tbody", {}, steps.map((step) => row(step, threshold))),
+    h("tfoot", {}, h("tr", {}, h("th", { scope: "row", colspan: "3" }, "Sum"),
+      h("td", {}, track([["earned", 0, sum]], threshold, h("strong", { class: "number" }, confidence(sum)))))));
 }
 
-/** What the AI said, where it was asked. */
-export function aiNote(evidence) {
-  const ai = evidence.ai;
-  if (!ai) return null;
-  return h("p", { class: "ai" }, h("strong", {}, `${ai.model}: ${ai.decision ?? "none of these"}`),
-    ` (${confidence(ai.confidence)}) – ${ai.rationale ?? ai.error ?? ""}`);
+function row(step, threshold) {
+  const { name, strategy, score, weight, from, share, shown } = step;
+  const isUnread = (side) => step.unreadable === side || step.unreadable === "both";
+  const values = [step.document_value, step.reference_value];
+  const texts = values.some(isMissing) || score === 1 ? values.map((value) => [{ text: String(value ?? ""), differs: false }]) : differences(...values, strategy);
+  return h("tr", {},
+    h("th", { scope: "row" }, name, h("small", {}, ` ${STRATEGIES[strategy] ?? strategy}`)),
+    ["Document", "Reference"].map((side, at) => h("td", { "data-label": side },
+      written(values[at], texts[at], isUnread(side.toLowerCase()) ? KINDS[strategy] ?? strategy : null))),
+    h("td", { "data-label": "Share" },
+      track([["possible", from, weight], ["earned", from, share]], threshold, h("span", { class: "number" }, confidence(shown))),
+      h("small", { class: "number sum" }, weight ? `score ${confidence(score)} × weight ${confidence(weight)}` : "no weight here")));
 }
 
-function bar(from, { score, weight }) {
-  const share = score * weight;
-  const full = h("span", { class: "possible" });
-  const part = h("span", { class: "earned" });
-  full.style.left = part.style.left = `${from * 100}%`;
-  full.style.width = `${weight * 100}%`;
-  part.style.width = `${share * 100}%`;
+const isMissing = (value) => value === null || value === undefined || value === "";
+
+/** A value; what is long is shortened around what differs, and shown whole on demand. */
+function written(value, parts, unreadAs) {
+  if (isMissing(value)) return h("span", { class: "dim" }, "missing");
+  const short = shortened(parts);
+  const place = h("span", { class: "value" }, short.parts.map(drawn));
+  const whole = short.isWhole ? null : h("button", { class: "quiet small", onclick: () => {
+    place.replaceChildren(...parts.map(drawn));
+    whole.remove();
+  } }, `Show all ${count(String(value).length)} characters`);
+  return [place, whole, unreadAs ? h("span", { class: "unread" }, `could not be read as ${unreadAs}`) : null];
+}
+
+const drawn = ({ text, differs }) => (differs ? h("mark", {}, text) : text);
+
+/** Bars of [class, from, width], all in shares of one, and the figure beside them. */
+function track(bars, threshold, figure) {
+  const line = threshold === null ? [] : [["limit", threshold, 0]];
   return h("span", { class: "share" },
-    h("span", { class: "track", "aria-hidden": "true" }, full, part),
-    h("span", { class: "number", title: `score ${confidence(score)} × weight ${confidence(weight)}` }, confidence(share)));
+    h("span", { class: "track", "aria-hidden": "true" }, [...bars, ...line].map(([name, from, width]) => {
+      const bar = h("span", { class: name });
+      bar.style.left = `${from * 100}%`;
+      if (width) bar.style.width = `${width * 100}%`;
+      return bar;
+    })),
+    figure);
 }
 
-/** A value, with the words that the other one lacks marked, unless the two mean the same. */
-function marked(value, other, score) {
-  if (value === null || value === undefined || value === "") return h("span", { class: "dim" }, "missing");
-  if (other === null || other === undefined || other === "" || score === 1) return h("span", {}, String(value));
-  const known = new Set(words(other));
-  const parts = String(value).split(/(\s+)/).map((part) =>
-    part.trim() && words(part).some((word) => !known.has(word)) ? h("mark", {}, part) : part);
-  return h("span", {}, parts);
+/** What the AI said, where it was asked; `row` is the one it chose. */
+export function aiNote(evidence, row) {
+  const { ai } = evidence;
+  if (!ai) return null;
+  const chosen = ai.decision === "match" && row ? `: ${row}` : "";
+  const sure = ai.confidence === null || ai.confidence === undefined ? "" : `, ${confidence(ai.confidence)} sure`;
+  return h("p", { class: "ai" }, h("strong", {}, `${VERDICTS[ai.decision] ?? ai.decision}${chosen}${sure}.`), ` ${ai.rationale ?? ""} `, h("small", {}, ai.model));
 }
-
-const words = (value) => String(value ?? "").toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];

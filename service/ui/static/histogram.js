@@ -1,19 +1,21 @@
-// How do the confidences of a run spread? Twenty bars, and a range that can be dragged over them.
+// How do the confidences of a run spread? Twenty bars with their numbers, and where the thresholds lie.
 
 import { ask, runPath, withQuery } from "./api.js";
-import { svg } from "./dom.js";
-import { plural } from "./words.js";
+import { fill, h } from "./dom.js";
+import { count, plural } from "./words.js";
 
 export const BINS = 20;
-const WIDTH = 400;
-const HEIGHT = 90;
-const STEP = WIDTH / BINS;
+const MARKS = [0, 0.25, 0.5, 0.75, 1];
+const KINDS = { sure: "matched", unsure: "worth a look", low: "no match" };
+const COLOURS = { sure: "good", unsure: "unsure", low: "low" };
 
 /** Bounds of a bin as the API compares them: confidences have four digits, both ends belong. */
 export const bounds = (bin) => ({
   min_confidence: (bin / BINS).toFixed(4),
   max_confidence: bin === BINS - 1 ? "1" : ((bin + 1) / BINS - 0.0001).toFixed(4),
 });
+
+export const edge = (bin) => (bin / BINS).toFixed(2);
 
 /** Ask how many results each bin has. */
 export async function counts(runId, filters = {}) {
@@ -22,61 +24,68 @@ export async function counts(runId, filters = {}) {
   return pages.map((page) => page.pagination.total);
 }
 
-/** Draw; `thresholds` are marked, `onrange(from, to)` makes the bars draggable (bins, both in). */
-export function histogram(values, thresholds, onrange) {
+/** What the results of a bin are, each with its share of the bin: a threshold may lie within. */
+export function kinds(bin, { threshold, review_threshold: review }) {
+  const share = (from, to) => Math.max(0, Math.min(to, (bin + 1) / BINS) - Math.max(from, bin / BINS)) * BINS;
+  return [["low", share(0, review)], ["unsure", share(review, threshold)], ["sure", share(threshold, 1)]].filter(([, part]) => part > 1e-9);
+}
+
+/**
+ * Draw; `thresholds` are marked. With `href(bin)` each bar that is not empty leads there. The figure
+ * that is returned can be drawn anew by `redraw`, without losing what is focused.
+ */
+export function histogram(values, thresholds, { href = null } = {}) {
+  const columns = Array.from({ length: BINS }, (_, bin) => column(bin, thresholds, href));
+  const plot = h("div", { class: "plot" }, h("div", { class: "bars", role: "list", "aria-label": "Results by confidence" }, columns), limits(thresholds));
+  const axis = h("div", { class: "axis", "aria-hidden": "true" }, MARKS.map((mark) => {
+    const text = h("span", {}, String(mark));
+    text.style.left = `${mark * 100}%`;
+    return text;
+  }));
+  const figure = h("figure", { class: "histogram" }, plot, axis);
+  redraw(figure, values);
+  return figure;
+}
+
+/** Let the bars of a figure have other heights. */
+export function redraw(figure, values) {
   const most = Math.max(1, ...values);
-  const image = svg("svg", {
-    viewBox: `0 0 ${WIDTH} ${HEIGHT + 18}`, class: onrange ? "histogram draggable" : "histogram", role: "img",
-    "aria-label": `Confidence of ${plural(values.reduce((sum, value) => sum + value, 0), "result", "results")}: ${summary(values)}`,
+  const all = values.reduce((sum, value) => sum + value, 0);
+  figure.querySelector(".bars").setAttribute("aria-label", `${plural(all, "result", "results")} by confidence`);
+  figure.querySelectorAll(".column").forEach((column, bin) => {
+    const value = values[bin];
+    const text = `${edge(bin)} to ${edge(bin + 1)}: ${plural(value, "result", "results")}`;
+    column.setAttribute("aria-hidden", String(!value));
+    column.firstChild.style.height = value ? `max(3px, ${(value / most) * 100}%)` : "0";
+    fill(column.querySelector(".told"), text);
+    column.querySelector("a")?.toggleAttribute("hidden", !value);
   });
-  const chosen = svg("rect", { y: 0, height: HEIGHT, class: "range", width: 0, x: 0 });
-  image.append(chosen);
-  values.forEach((value, bin) => {
-    const height = value ? Math.max(2, (value / most) * (HEIGHT - 4)) : 0;
-    image.append(svg("rect", { x: bin * STEP + 1, y: HEIGHT - height, width: STEP - 2, height, class: barClass(bin, thresholds) },
-      titled(`${(bin / BINS).toFixed(2)} to ${((bin + 1) / BINS).toFixed(2)}: ${value}`)));
-  });
-  for (const mark of [0, 0.5, 1]) {
-    image.append(svg("text", { x: mark * WIDTH, y: HEIGHT + 14, "text-anchor": mark === 0 ? "start" : mark === 1 ? "end" : "middle" }, String(mark)));
-  }
-  if (onrange) drag(image, chosen, onrange);
-  return image;
 }
 
-function titled(text) {
-  return svg("title", {}, text);
+function column(bin, thresholds, href) {
+  const bar = h("span", { class: "filled" });
+  const parts = kinds(bin, thresholds);
+  let from = 0;
+  bar.style.background = `linear-gradient(to right, ${parts.map(([kind, part]) => {
+    const stops = `var(--${COLOURS[kind]}) ${from * 100}% ${(from + part) * 100}%`;
+    from += part;
+    return stops;
+  }).join(", ")})`;
+  const told = h("span", { class: `told ${bin < BINS / 4 ? "start" : bin >= (3 * BINS) / 4 ? "end" : ""}` });
+  return h("div", { class: "column", role: "listitem" }, bar, href ? h("a", { href: href(bin) }, told) : told);
 }
 
-function barClass(bin, { threshold, review_threshold: review }) {
-  const middle = (bin + 0.5) / BINS;
-  if (middle >= threshold) return "sure";
-  return middle >= review ? "unsure" : "low";
+/** Lines where a result is looked at, and where it counts as a match. */
+function limits({ threshold, review_threshold: review }) {
+  return [["look", review], ["match", threshold]].filter(([name, at]) => at > 0 && (name === "match" || review < threshold)).map(([name, at]) => {
+    const line = h("span", { class: `limit-line ${name} ${at < 0.3 ? "early" : ""}` }, h("span", {}, `${name} from ${at}`));
+    line.style.left = `${at * 100}%`;
+    return line;
+  });
 }
 
-const summary = (values) => values.map((value, bin) => (value ? `${(bin / BINS).toFixed(2)} has ${value}` : "")).filter(Boolean).join(", ");
-
-function drag(image, chosen, onrange) {
-  let start = null;
-  const binAt = (event) => {
-    const box = image.getBoundingClientRect();
-    return Math.min(BINS - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * BINS)));
-  };
-  const mark = (end) => {
-    chosen.setAttribute("x", Math.min(start, end) * STEP);
-    chosen.setAttribute("width", (Math.abs(end - start) + 1) * STEP);
-  };
-  image.addEventListener("pointerdown", (event) => {
-    start = binAt(event);
-    image.setPointerCapture(event.pointerId);
-    mark(start);
-  });
-  image.addEventListener("pointermove", (event) => {
-    if (start !== null) mark(binAt(event));
-  });
-  image.addEventListener("pointerup", (event) => {
-    if (start === null) return;
-    const end = binAt(event);
-    onrange(Math.min(start, end), Math.max(start, end));
-    start = null;
-  });
+/** What the colours mean; with the counts where they are known. */
+export function legend(sums = {}) {
+  return h("p", { class: "legend dim" }, Object.entries(KINDS).map(([kind, text]) =>
+    h("span", { class: kind }, text, sums[kind] === undefined ? "" : ` ${count(sums[kind])}`)));
 }

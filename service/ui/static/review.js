@@ -4,6 +4,7 @@ import { ask, runPath, withQuery } from "./api.js";
 import { choice, confirmed, fill, h } from "./dom.js";
 import { aiNote, evidenceTable } from "./evidence.js";
 import { BINS, bounds, counts, histogram } from "./histogram.js";
+import { rangeOver } from "./range.js";
 import { confidence, count, plural } from "./words.js";
 
 const PAGE = 50;
@@ -25,7 +26,10 @@ export async function showReview(here, runId, query) {
   const review = reviewer(here, state, parts);
   drawTools(parts, state, review);
   counts(runId, { status: "pending" }).then((values) => {
-    if (!here.signal.aborted) fill(parts.spread, histogram(values, limits, review.range), h("p", { class: "dim" }, "Waiting for review, by confidence. Drag over the bars to choose a range."));
+    if (here.signal.aborted) return;
+    const spread = histogram(values, limits);
+    rangeOver(spread, values, review.range);
+    fill(parts.spread, spread, h("p", { class: "dim" }, "Waiting for review, by confidence. Drag over the bars to choose a range."));
   });
   await review.load();
   const onKey = (event) => review.key(event);

@@ -1,48 +1,94 @@
-// How is one run going? Phases, progress, counters, the spread of confidence; and what one can do.
+// How is one run going? What one can do with it, its progress, and how its confidences spread.
 
-import { ask, runPath } from "./api.js";
+import { ask, runPath, withQuery } from "./api.js";
 import { confirmed, fill, h } from "./dom.js";
-import { counts, histogram } from "./histogram.js";
+import { agreedToAsk } from "./estimate.js";
+import { bounds, counts, histogram, legend, redraw } from "./histogram.js";
 import { follow } from "./live.js";
-import { RUN_EVENTS, STATUS, TERMINAL, ago, count, duration, percent, plural } from "./words.js";
+import { aiFigures, figures, progressPanel, runFigures } from "./run_figures.js";
+import { warningList } from "./warnings.js";
+import { RUN_EVENTS, STATUS, TERMINAL, count } from "./words.js";
 
-const PHASES = [["queued", "Waiting"], ["loading", "Loading"], ["matching", "Matching"], ["ai_resolving", "AI"], ["done", "Done"]];
-const HISTOGRAM_MILLISECONDS = 3000;
-const AGE_MILLISECONDS = 1000;
-const STALE_MILLISECONDS = 15000;
+const HISTOGRAM_MILLISECONDS = 2000;
+const TICK_MILLISECONDS = 1000;
+const COPIED_MILLISECONDS = 2000;
+const TRIGGERS = { manual: "by hand", api: "by the API", schedule: "by a schedule", smart: "with the AI" };
+export const DEFAULT_LIMITS = { threshold: 0.85, review_threshold: 0.5 };
 
 export async function showRun(here, id) {
   const [run, progress] = await Promise.all([ask("GET", runPath(id)), ask("GET", `${runPath(id)}/progress`)]);
   const config = await ask("GET", `/v1/matching/configs/${run.matching_config_id}`).catch(() => null);
   if (here.signal.aborted) return;
-  const state = { run: { ...run, ...progress, id }, config, heard: Date.now(), spread: null };
-  const parts = { head: h("div"), body: h("div"), warnings: h("div"), spread: h("section"), error: h("p", { role: "alert" }) };
-  fill(here.view, parts.head, parts.error, parts.body, parts.warnings, parts.spread);
+  const state = { run: { ...run, ...progress, id }, config, heard: Date.now(), unsure: null, waiting: null };
+  const parts = { head: h("div"), error: h("p", { class: "notice bad", role: "alert", hidden: true }), progress: progressPanel(), figures: figures("Figures"), said: h("div"), spread: h("section", { class: "panel", hidden: true }), warnings: h("div") };
+  fill(here.view, parts.head, parts.error, parts.progress.element, parts.figures.element, parts.said, parts.warnings, parts.spread);
 
   const draw = () => drawRun(parts, state, actions);
   const spread = throttled(async () => {
-    state.spread = await counts(id);
-    if (!here.signal.aborted) drawSpread(parts.spread, state);
+    const [values, left] = await Promise.all([counts(id), TERMINAL.has(state.run.status) ? openCounts(state) : {}]);
+    if (here.signal.aborted) return;
+    Object.assign(state, left);
+    drawSpread(parts.spread, state, values);
+    draw();
   }, HISTOGRAM_MILLISECONDS);
+  const stream = listening(here, state, () => {
+    draw();
+    spread();
+  });
+  const actions = actionsOn(here, state, parts, stream);
+  draw();
+  spread();
+  stream.open();
+  const clock = setInterval(draw, TICK_MILLISECONDS);
+  here.onClose(() => clearInterval(clock));
+}
+
+/** Follow the run to its end; `open` again when it goes on after that. */
+function listening(here, state, changed) {
+  let stream = null;
+  here.onClose(() => stream?.close());
+  return {
+    open() {
+      stream?.close();
+      stream = follow(`${runPath(state.run.id)}/events`, ["run.snapshot", ...RUN_EVENTS], (_, data) => {
+        state.heard = Date.now();
+        Object.assign(state.run, data.run ?? {}, data.progress ?? {}, { id: state.run.id });
+        if (TERMINAL.has(state.run.status)) {
+          state.run.phase = "done";
+          stream.close(); // all is told; the browser would ask again and again
+        }
+        changed();
+      }, (word) => {
+        if (word === "live") state.heard = Date.now();
+        here.connection(word);
+      });
+    },
+  };
+}
+
+function actionsOn(here, state, parts, stream) {
+  const { id, matching_config_id: configId } = state.run;
   const act = (work) => async () => {
-    parts.error.textContent = "";
+    parts.error.hidden = true;
     try {
       await work();
     } catch (error) {
       parts.error.textContent = error.message;
+      parts.error.hidden = false;
     }
   };
-  const actions = {
+  return {
     cancel: act(async () => {
       if (await confirmed("Cancel this run? What is done is kept.", "Cancel the run")) await ask("POST", `${runPath(id)}/cancel`);
     }),
     again: act(async () => {
-      const next = await ask("POST", `/v1/matching/configs/${run.matching_config_id}/run`, {});
+      const next = await ask("POST", `/v1/matching/configs/${configId}/run`, { triggered_by: "manual" });
       location.hash = `#/runs/${next.id}`;
     }),
     resolve: act(async () => {
+      if (!(await agreedToAsk(here, configId))) return;
       await ask("POST", `${runPath(id)}/ai-resolve`);
-      listen();
+      stream.open();
     }),
     remove: act(async () => {
       if (!(await confirmed("Delete this run with its results and reviews? This cannot be undone.", "Delete"))) return;
@@ -50,123 +96,85 @@ export async function showRun(here, id) {
       location.hash = "#/";
     }),
   };
-
-  let stream = null;
-  const listen = () => {
-    stream?.close();
-    stream = follow(`${runPath(id)}/events`, ["run.snapshot", ...RUN_EVENTS], (type, data) => {
-      state.heard = Date.now();
-      Object.assign(state.run, data.run ?? {}, data.progress ?? {}, { id });
-      if (TERMINAL.has(state.run.status)) {
-        state.run.phase = "done";
-        stream.close(); // all is told; the browser would ask again and again
-      }
-      draw();
-      spread();
-    }, (word) => {
-      if (word === "live") state.heard = Date.now();
-      here.connection(word);
-    });
-  };
-  draw();
-  spread();
-  listen();
-  const clock = setInterval(draw, AGE_MILLISECONDS);
-  here.onClose(() => {
-    stream.close();
-    clearInterval(clock);
-  });
 }
 
-function drawRun({ head, body, warnings: told }, { run, config, heard }, actions) {
+/** How many results wait for a person, and how many of them are unsure. */
+async function openCounts({ run, config }) {
+  const { threshold, review_threshold: review } = config ?? DEFAULT_LIMITS;
+  const total = async (filters) => (await ask("GET", withQuery(`${runPath(run.id)}/results`, { status: "pending", ...filters, limit: 1 }))).pagination.total;
+  const band = { min_confidence: review, max_confidence: Math.max(review, threshold - 0.0001).toFixed(4) };
+  const [waiting, unsure] = await Promise.all([total({}), review < threshold ? total(band) : 0]);
+  return { waiting, unsure };
+}
+
+function drawRun(parts, state, actions) {
+  const { run, heard } = state;
+  const key = JSON.stringify([run.status, run.phase, run.version, Boolean(run.ai), Boolean(run.rows_processed)]);
+  if (parts.head.dataset.key !== key) {
+    parts.head.dataset.key = key;
+    fill(parts.head, heading(state, actions));
+  }
+  parts.progress.update(run, heard);
+  parts.figures.update([...runFigures(run), ...reviewFigures(state), ...(run.ai ? aiFigures(run.ai) : [])]);
+  once(parts.said, run.ai?.error, (error) => error && h("p", { class: "notice" }, h("strong", {}, "The AI: "), error));
+  once(parts.warnings, run.warnings ?? [], warningList);
+}
+
+/** Draw only what changed: what a reader has chosen or opened stays. */
+function once(place, value, draw) {
+  const key = JSON.stringify(value ?? null);
+  if (place.dataset.key === key) return;
+  place.dataset.key = key;
+  fill(place, draw(value) || null);
+}
+
+function heading({ run, config }, actions) {
   const ended = TERMINAL.has(run.status);
-  const key = JSON.stringify([run.status, run.phase, run.version, Boolean(run.ai)]);
-  if (head.dataset.key !== key) {
-    head.dataset.key = key;
-    fill(head,
-      h("p", { class: "dim" }, h("a", { href: "#/" }, "Runs"), " / ", run.id),
-      h("div", { class: "row spread" },
-        h("h1", {}, config?.name ?? "A deleted config"),
-        h("span", { class: `status ${run.status}` }, STATUS[run.status])),
-      run.error ? h("p", { class: "notice", role: "alert" }, run.error) : null,
-      h("p", { class: "row" },
-        ended && !run.dry_run && run.rows_processed ? h("a", { class: "button primary", href: `#/runs/${run.id}/review` }, "Review") : null,
-        run.rows_processed ? h("a", { class: "button", href: `#/runs/${run.id}/results` }, "Results") : null,
-        ended ? null : h("button", { onclick: actions.cancel }, "Cancel"),
-        run.status === "completed" && !run.dry_run ? h("button", { onclick: actions.resolve }, "Ask the AI about the unsure") : null,
-        ended && config ? h("button", { onclick: actions.again }, "Run again") : null,
-        ended ? h("button", { class: "quiet", onclick: actions.remove }, "Delete") : null));
-  }
-  const age = Date.now() - heard;
-  fill(body,
-    timeline(run),
-    h("p", { class: "row spread" },
-      h("span", { role: "status" }, sentence(run)),
-      h("span", { class: age > STALE_MILLISECONDS && !ended ? "stale" : "dim" }, ended ? `Ended ${ago(run.completed_at)}` : `Last word ${duration(age / 1000)} ago`)),
-    bar(run),
-    h("dl", { class: "figures" },
-      figure("Documents", run.rows_total === null ? "–" : `${count(run.rows_processed)} of ${count(run.rows_total)}`),
-      figure("Matched", run.rows_processed ? `${count(run.rows_matched)} (${percent(run.rows_matched / run.rows_processed)})` : "–"),
-      figure("Mean confidence", percent(run.avg_confidence)),
-      ended ? figure("Took", run.started_at && run.completed_at ? duration((Date.parse(run.completed_at) - Date.parse(run.started_at)) / 1000) : "–")
-        : figure("Documents per second", run.rows_per_second ? count(Math.round(run.rows_per_second)) : "–"),
-      ...aiFigures(run.ai)));
-  const list = run.warnings ?? [];
-  // Only when they change: what a reader has opened stays open.
-  if (told.dataset.list !== JSON.stringify(list)) {
-    told.dataset.list = JSON.stringify(list);
-    fill(told, warnings(list));
-  }
-}
-
-function timeline(run) {
-  const phases = PHASES.filter(([phase]) => phase !== "ai_resolving" || run.ai || run.phase === phase);
-  const at = phases.findIndex(([phase]) => phase === run.phase);
-  return h("ol", { class: "phases", "aria-label": "Phases" }, phases.map(([, text], place) =>
-    h("li", { class: place < at || run.phase === "done" ? "past" : place === at ? "now" : "", ...(place === at ? { "aria-current": "step" } : {}) }, text)));
-}
-
-function bar(run) {
-  const isAsking = run.phase === "ai_resolving" && run.ai?.to_resolve;
-  const [done, all, what] = isAsking ? [run.ai.resolved, run.ai.to_resolve, "Documents decided by the AI so far"] : [run.rows_processed ?? 0, run.rows_total, "Documents matched so far"];
-  return all ? h("progress", { class: "wide", max: all, value: done, "aria-label": what }) : null;
-}
-
-function sentence(run) {
-  if (run.status === "completed") return `${plural(run.rows_processed, "document", "documents")} done.`;
-  if (run.status === "failed") return "The run failed; what was done before is kept.";
-  if (run.status === "cancelled") return `Cancelled after ${plural(run.rows_processed ?? 0, "document", "documents")}.`;
-  if (run.estimated_seconds_remaining) return `About ${duration(run.estimated_seconds_remaining)} left.`;
-  return run.phase === "queued" ? "Waiting for a worker." : "Under way.";
-}
-
-const figure = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
-
-function aiFigures(ai) {
-  if (!ai) return [];
+  const isReviewable = ended && !run.dry_run && run.rows_processed;
   return [
-    figure("AI", ai.to_resolve === null ? ai.status : `${ai.status}: ${count(ai.resolved)} of ${count(ai.to_resolve)}`),
-    figure("AI requests", count(ai.requests)),
-    figure("AI cost", ai.cost_usd === null || ai.cost_usd === undefined ? "–" : `$${ai.cost_usd.toFixed(4)}`),
-    ...(ai.error ? [figure("AI says", ai.error)] : []),
+    h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Runs")),
+    h("div", { class: "title" }, h("h1", {}, config?.name ?? "A deleted match"), h("span", { class: `status ${run.status}` }, STATUS[run.status] ?? run.status)),
+    h("p", { class: "ident" }, `${run.dry_run ? "Dry run" : "Run"} `, h("code", {}, run.id), copy("Copy id", () => run.id), copy("Copy link", () => location.href),
+      h("span", {}, `started ${new Date(run.created_at).toLocaleString()} ${TRIGGERS[run.triggered_by] ?? ""}`)),
+    run.error ? h("div", { class: "notice bad", role: "alert" }, h("p", {}, h("strong", {}, run.error)),
+      h("p", {}, run.rows_processed ? `${count(run.rows_processed)} results from before are kept. ` : "", config ? "Once that is mended, run it again." : "Its match was deleted: make a new one.")) : null,
+    run.dry_run ? h("p", { class: "notice" }, "A dry run: it counts and asks nobody, and there is nothing to review.") : null,
+    h("p", { class: "row" },
+      isReviewable ? h("a", { class: "button primary", href: `#/runs/${run.id}/review` }, "Review") : null,
+      run.rows_processed ? h("a", { class: "button", href: `#/runs/${run.id}/results` }, "Results") : null,
+      ended ? null : h("button", { class: "danger", onclick: actions.cancel }, "Cancel"),
+      run.status === "completed" && !run.dry_run && config && run.rows_processed ? h("button", { onclick: actions.resolve }, "Ask the AI about the unsure …") : null,
+      ended && config ? h("button", { class: run.status === "completed" ? "" : "primary", onclick: actions.again }, "Run again") : null,
+      ended ? h("button", { class: "quiet", onclick: actions.remove }, "Delete") : null),
   ];
 }
 
-function warnings(list) {
-  if (!list.length) return null;
-  return h("details", { class: "warnings" }, h("summary", {}, plural(list.length, "warning", "warnings")),
-    h("ul", {}, list.map((each) => h("li", {}, h("code", {}, each.code), ` (${count(each.count)}): ${each.sample}`))));
+/** A button that puts a text where it can be pasted from; only where the browser lets a page do so. */
+function copy(label, text) {
+  if (!navigator.clipboard) return null;
+  const button = h("button", { class: "quiet small", onclick: async () => {
+    await navigator.clipboard.writeText(text());
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = label; }, COPIED_MILLISECONDS);
+  } }, label);
+  return button;
 }
 
-function drawSpread(section, { spread, run, config }) {
-  if (!spread.some(Boolean)) return fill(section);
-  fill(section, h("h2", {}, "Confidence"),
-    histogram(spread, config ?? { threshold: 0.85, review_threshold: 0.5 }),
-    h("p", { class: "legend dim" }, h("span", { class: "sure" }, "matched"), h("span", { class: "unsure" }, "worth a look"), h("span", { class: "low" }, "no match")),
-    run.dry_run ? h("p", { class: "dim" }, "A dry run: nothing to review.") : null);
+function reviewFigures({ run, unsure, waiting }) {
+  if (waiting === null || run.dry_run || !TERMINAL.has(run.status) || !run.rows_processed) return [];
+  return [["Worth a look", count(unsure), "unsure, not reviewed"], ["Reviewed", count(run.rows_processed - waiting), `of ${count(run.rows_processed)}`]];
 }
 
-/** Let work be done at once, and after that once per interval at most; the last call counts. */
+function drawSpread(section, { run, config }, values) {
+  section.hidden = !values.some(Boolean);
+  const drawn = section.querySelector("figure");
+  if (drawn) return redraw(drawn, values);
+  const href = (bin) => withQuery(`#/runs/${run.id}/results`, bounds(bin));
+  fill(section, h("h2", {}, "How sure the answers are"), histogram(values, config ?? DEFAULT_LIMITS, { href }),
+    h("div", { class: "row spread" }, legend(), h("small", {}, "Confidence of each document's best candidate. A bar leads to its results.")));
+}
+
+/** Let work be done at once, and after that with pauses as long as it took; the last call counts. */
 function throttled(work, milliseconds) {
   let next = 0;
   let waiting = false;
@@ -175,12 +183,14 @@ function throttled(work, milliseconds) {
     waiting = true;
     setTimeout(async () => {
       waiting = false;
-      next = Date.now() + milliseconds;
+      const began = Date.now();
+      next = began + milliseconds;
       try {
         await work();
       } catch {
         // the stream says when the service is away; the next event asks again
       }
+      next = Math.max(next, Date.now() + 2 * (Date.now() - began));
     }, Math.max(0, next - Date.now()));
   };
 }

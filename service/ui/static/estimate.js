@@ -1,0 +1,87 @@
+// What would asking the AI take? A dry run counts it, before anything is spent.
+
+import { ask, runPath } from "./api.js";
+import { fill, h } from "./dom.js";
+import { follow } from "./live.js";
+import { RUN_EVENTS, TERMINAL, count, percent } from "./words.js";
+
+/**
+ * Ask whether the AI shall look at the unsure results of a run, with an estimate of what that takes.
+ * Resolves to true or false; the dry run that counted is removed in either case.
+ */
+export function agreedToAsk(here, configId) {
+  return new Promise((resolve) => {
+    const body = h("div");
+    const yes = h("button", { value: "yes", class: "primary" }, "Ask the AI");
+    const dialog = h("dialog", { "aria-labelledby": "estimate", onclose: () => {
+      work.close();
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    } },
+    h("form", { method: "dialog" },
+      h("h2", { id: "estimate" }, "Ask the AI about what is unsure?"),
+      h("p", {}, "It gets the compared fields of these documents and of their candidates, and chooses one of them or none. Reviewed results stay as they are."),
+      body,
+      h("p", { class: "row" }, yes, h("button", { value: "no" }, "Not now"))));
+    document.body.append(dialog);
+    dialog.showModal();
+    const work = estimating(configId, body);
+    here.onClose(() => dialog.close());
+  });
+}
+
+/** Count with a dry run, and show it in `body` as it goes; `close` ends and removes the dry run. */
+function estimating(configId, body) {
+  let stream = null;
+  let isClosed = false;
+  let run = null;
+  const bar = h("progress", { class: "wide", max: "1", value: "0", "aria-label": "Estimate" });
+  const say = (text) => fill(body, h("p", { role: "status" }, text), bar);
+
+  const begin = async () => {
+    say("Estimating what it takes …");
+    run = await ask("POST", `/v1/matching/configs/${configId}/run`, { dry_run: true, triggered_by: "manual" });
+    if (isClosed) return discard(run.id);
+    stream = follow(`${runPath(run.id)}/events`, ["run.snapshot", ...RUN_EVENTS], (_, data) => {
+      run = { ...run, ...data.run, ...data.progress, id: run.id };
+      if (run.rows_total) bar.value = (run.rows_processed ?? 0) / run.rows_total;
+      if (!TERMINAL.has(run.status)) return;
+      stream.close();
+      fill(body, run.ai ? told(run) : h("p", { class: "notice" }, run.error ?? "The estimate did not come to an end."));
+    }, () => {});
+  };
+  begin().catch((error) => fill(body, h("p", { class: "notice", role: "alert" }, `There is no estimate: ${error.message}`)));
+  return {
+    close() {
+      isClosed = true;
+      stream?.close();
+      if (run) discard(run.id);
+    },
+  };
+}
+
+function told({ ai, rows_processed: all }) {
+  const figures = [
+    ["Documents", `${count(ai.to_resolve)}${all ? ` (${percent(ai.to_resolve / all)} of all)` : ""}`],
+    ["Requests", count(ai.requests)],
+    ["Tokens", `${count(ai.input_tokens)} sent, ${count(ai.output_tokens)} answered`],
+    ["Cost", `about $${ai.cost_usd.toFixed(4)}`],
+  ];
+  return h("div", { role: "status" },
+    h("dl", { class: "estimate" }, figures.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    h("p", { class: "dim" }, "At most: what was asked before costs nothing."));
+}
+
+/** Remove a dry run that has told what it should; one under way is ended first. */
+async function discard(id) {
+  try {
+    await ask("POST", `${runPath(id)}/cancel`);
+  } catch {
+    // it had ended
+  }
+  try {
+    await ask("DELETE", runPath(id));
+  } catch {
+    // it ends a moment later, and stays in the list as the dry run it is
+  }
+}
