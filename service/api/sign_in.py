@@ -16,8 +16,11 @@ from service.domain.sessions import hash_token
 from service.store import sessions
 
 LOGIN, LOGOUT, HOME = "/login", "/logout", "/"
+# Where the working page sends whom it took for signed in.
+ENDED = "ended"
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_FORM_BYTES = 4096
+_ENDED_TOLD = "Your session has ended. Sign in, and go on where you were."
 _MESSAGE, _NAME = "<!-- message -->", "<!-- name -->"
 _HEADERS = {
     "Content-Security-Policy": (
@@ -52,7 +55,7 @@ class SignIn:
         try:
             caller = await _identify(request)
         except UnauthorizedError:
-            return self._ask("")
+            return self._ask("status", _ENDED_TOLD if ENDED in request.query_params else "")
         text = self.signed_in.replace(_NAME, escape(caller.key_name))
         return Response(text, headers=_HEADERS, media_type="text/html")
 
@@ -64,7 +67,7 @@ class SignIn:
             try:
                 found = await auth.find_key(connection, key)
             except UnauthorizedError as error:
-                return self._ask(str(error), status=401)
+                return self._ask("alert", str(error), status=401)
             token, ends = await sessions.begin(connection, found.id, self.lasts)
         response = RedirectResponse(HOME, 303, _HEADERS)
         response.set_cookie(
@@ -93,8 +96,8 @@ class SignIn:
         response.delete_cookie(name, secure=secure, httponly=True, samesite="lax")
         return response
 
-    def _ask(self, message: str, status: int = 200) -> Response:
-        told = f'<p role="alert">{escape(message)}</p>' if message else ""
+    def _ask(self, role: str, message: str, status: int = 200) -> Response:
+        told = f'<p class="notice" role="{role}">{escape(message)}</p>' if message else ""
         text = self.form.replace(_MESSAGE, told)
         return Response(text, status, _HEADERS, media_type="text/html")
 

@@ -178,13 +178,21 @@ async def test_a_session_lasts_no_longer_than_its_key(
     assert hash_token(token).hex() in stored
 
 
+async def test_who_was_signed_in_is_told_that_the_session_has_ended(
+    browser: httpx2.AsyncClient,
+) -> None:
+    told = "Your session has ended. Sign in, and go on where you were."
+    assert told in (await browser.get("/login?ended")).text
+    assert told not in (await browser.get("/login")).text
+
+
 @pytest.mark.parametrize("key", ["ms_wrong", "", "x" * 200, "ms_<b>"])
 async def test_a_wrong_key_is_told_and_gets_no_cookie(
     browser: httpx2.AsyncClient, key: str
 ) -> None:
     refused = await enter(browser, key or " ")
     assert refused.status_code == 401
-    assert '<p role="alert">The API key is unknown, revoked or expired.</p>' in refused.text
+    assert 'role="alert">The API key is unknown, revoked or expired.</p>' in refused.text
     assert "set-cookie" not in refused.headers
     assert "ms_<" not in refused.text
 

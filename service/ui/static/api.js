@@ -1,12 +1,21 @@
 // How does the page speak with the service? By the public API, with the session's cookie.
 
+import { askToSignIn, noteSession } from "./session.js";
+
+const AWAY = { detail: "The service cannot be reached. Is it running?" };
+
+/** What the service refused: `detail` in one sentence, and `errors` by place where it names some. */
 export class ApiError extends Error {
   constructor(status, problem) {
     super(sentence(status, problem));
     this.status = status;
     this.code = problem?.code ?? "";
+    this.detail = problem?.detail ?? this.message;
+    this.errors = problem?.errors ?? [];
   }
 }
+
+export const unreachable = () => new ApiError(0, AWAY);
 
 /** Send a request; returns the JSON of the reply, or throws ApiError with the service's sentence. */
 export async function ask(method, path, body, headers = {}) {
@@ -21,20 +30,25 @@ export async function ask(method, path, body, headers = {}) {
       body: body === undefined || isForm ? body : JSON.stringify(body),
     });
   } catch {
-    throw new ApiError(0, { detail: "The service cannot be reached. Is it running?" });
+    throw unreachable();
   }
-  if (reply.status === 401) {
-    location.assign("/login");
+  return take(reply.status, await reply.text());
+}
+
+/** Read a reply: its JSON, or throw what it says. */
+export function take(status, text) {
+  if (status === 401) {
+    askToSignIn();
     return new Promise(() => {}); // the page is about to leave
   }
-  const text = await reply.text();
+  noteSession();
   let answer = null;
   try {
     answer = text ? JSON.parse(text) : null;
   } catch {
     // an answer of something between us and the service
   }
-  if (!reply.ok) throw new ApiError(reply.status, answer);
+  if (status < 200 || status > 299) throw new ApiError(status, answer);
   return answer;
 }
 

@@ -1,5 +1,7 @@
 // How does a view hear what happens? By one event stream, which says how old its last word is.
 
+import { askToSignIn } from "./session.js";
+
 const RETRY_MILLISECONDS = 3000;
 
 /**
@@ -35,7 +37,7 @@ export function follow(path, types, onEvent, onState) {
       const reply = await fetch(path + query, { headers: { Accept: "text/event-stream" }, signal: controller.signal });
       controller.abort();
       if (reply.status === 204) return onState("ended");
-      if (reply.status === 401) return location.assign("/login");
+      if (reply.status === 401) return askToSignIn();
       if (reply.status === 404) return onState("ended");
     } catch {
       // still away

@@ -1,16 +1,19 @@
 // Which view does the address ask for? One at a time; the last one is closed before the next opens.
 
+import { showData } from "./data.js";
 import { fill, h } from "./dom.js";
 import { showNew } from "./new.js";
 import { showResults } from "./results.js";
 import { showReview } from "./review.js";
 import { showRun } from "./run.js";
+import { comeBack, forgetSession } from "./session.js";
 import { showSettings } from "./settings.js";
 import { showStart } from "./start.js";
 
 const ROUTES = [
   [/^\/$/, showStart],
   [/^\/new$/, showNew],
+  [/^\/data$/, showData],
   [/^\/settings$/, showSettings],
   [/^\/runs\/([^/]+)$/, showRun],
   [/^\/runs\/([^/]+)\/review$/, showReview],
@@ -81,4 +84,6 @@ function problem(error) {
 addEventListener("hashchange", show);
 addEventListener("offline", () => sayConnection("lost"));
 addEventListener("online", () => show());
+document.getElementById("leave").addEventListener("submit", forgetSession);
+comeBack();
 show();

@@ -1,69 +1,179 @@
-// What is going on in the workspace? All runs, the newest first, live by one stream.
+// What is going on in the workspace? Its runs, the newest first, live by one stream.
 
 import { ask, withQuery } from "./api.js";
-import { fill, h } from "./dom.js";
+import { choice, fill, h } from "./dom.js";
+import { listing } from "./listing.js";
 import { follow } from "./live.js";
-import { RUN_EVENTS, STATUS, TERMINAL, ago, count, percent, plural } from "./words.js";
+import { HEADS, runRow } from "./run_list.js";
+import { RUN_EVENTS, STATUS } from "./words.js";
 
-const SHOWN = 50;
-const HEADS = [["Match", ""], ["Status", ""], ["Documents", "number"], ["Matched", "number"], ["Confidence", "number"], ["Started", ""]];
+const PAGE = 50;
+// So many pages are read at once where one has nothing that is shown.
+const MOST_PAGES = 5;
+const TICK_MILLISECONDS = 10_000;
+const DELETED = "A deleted match";
 
-export async function showStart(here) {
-  const [page, configs] = await Promise.all([
-    ask("GET", withQuery("/v1/matching/runs", { limit: SHOWN })),
-    ask("GET", withQuery("/v1/matching/configs", { limit: 500 })),
-  ]);
+export async function showStart(here, query) {
+  const wanted = { config_id: query.get("config") ?? "", status: query.get("status") ?? "" };
+  const runs = await readRuns(wanted);
+  const known = await ask("GET", withQuery("/v1/matching/configs", { limit: 500 }));
+  const names = await readNames(new Map(known.data.map((config) => [config.id, config.name])), runs.all());
   if (here.signal.aborted) return;
-  const names = new Map(configs.data.map((config) => [config.id, config.name]));
-  const runs = new Map(page.data.map((run) => [run.id, run]));
-  const list = h("tbody");
-  const table = h("table", { class: "runs" },
-    h("thead", {}, h("tr", {}, HEADS.map(([text, kind]) => h("th", { scope: "col", class: kind }, text)))),
-    list);
+
+  const rows = new Map();
   const place = h("div");
-  fill(here.view, h("div", { class: "row spread" }, h("h1", {}, "Runs"), h("a", { class: "button primary", href: "#/new" }, "New match")), place);
-
-  const draw = () => {
-    if (!runs.size) return fill(place, welcome());
-    fill(place, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, table));
-    const newest = [...runs.values()].sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, SHOWN);
-    fill(list, newest.map((run) => row(run, names.get(run.matching_config_id) ?? "A deleted config")));
+  const said = h("p", { class: "notice", role: "alert", hidden: true });
+  const table = listing("Runs", HEADS, []);
+  const older = h("button", { onclick: () => showMore() }, "Show older runs");
+  const tries = h("input", { type: "checkbox", onchange: () => draw() });
+  const triesLabel = h("label", { class: "check" }, tries, " Dry runs too");
+  const failed = (error) => {
+    said.textContent = error.message;
+    said.hidden = false;
   };
-  draw();
+  const removed = (id) => {
+    runs.forget(id);
+    rows.delete(id);
+    said.hidden = true;
+    draw();
+    here.view.querySelector("h1").focus();
+  };
 
+  fill(here.view,
+    h("div", { class: "row spread" }, h("h1", { tabindex: "-1" }, "Runs"), h("a", { class: "button primary", href: "#/new" }, "New match")),
+    said, place);
+  const filters = h("div", { class: "row filters" },
+    choice([["", "All states"], ...Object.entries(STATUS)], wanted.status, (status) => {
+      location.hash = withQuery("#/", { config: wanted.config_id, status });
+    }, { "aria-label": "State" }),
+    wanted.config_id ? h("span", { class: "tag" }, `only ${names.get(wanted.config_id) ?? DELETED} `, h("a", { href: "#/" }, "show all")) : null,
+    triesLabel);
+  const shown = h("div", {}, filters, table.table, h("p", { class: "row" }, older));
+  const nothing = h("p", { class: "empty" }, "No run is like that. ", h("a", { href: "#/" }, "Show all runs"));
+  const empty = welcome();
+  fill(place, shown, nothing, empty);
+
+  function draw() {
+    const all = runs.all();
+    const isFiltered = Boolean(wanted.status || wanted.config_id);
+    triesLabel.hidden = !all.some((run) => run.dry_run);
+    const listed = all.filter((run) => (tries.checked || !run.dry_run) && matches(run, wanted));
+    const isNew = !all.length && !isFiltered && !runs.hasMore();
+    for (const run of listed) {
+      if (!rows.has(run.id)) rows.set(run.id, runRow(run, names.get(run.matching_config_id) ?? DELETED, { removed, failed }));
+      else rows.get(run.id).update(run);
+    }
+    table.show(listed.map((run) => rows.get(run.id).row));
+    older.hidden = !runs.hasMore();
+    table.table.hidden = !listed.length;
+    nothing.hidden = listed.length > 0 || isNew;
+    shown.hidden = isNew;
+    empty.hidden = !isNew;
+  }
+
+  async function showMore() {
+    older.disabled = true;
+    try {
+      const before = rows.size;
+      await runs.more();
+      await readNames(names, runs.all());
+      draw();
+      [...rows.values()][before]?.row.querySelector("a").focus();
+    } catch (error) {
+      failed(error);
+    }
+    older.disabled = false;
+  }
+
+  draw();
+  live(here, runs, async (fresh) => {
+    await readNames(names, fresh);
+    for (const run of fresh) rows.get(run.id)?.rename(names.get(run.matching_config_id) ?? DELETED);
+    draw();
+  });
+  const timer = setInterval(() => rows.forEach((row) => row.tick()), TICK_MILLISECONDS);
+  here.onClose(() => clearInterval(timer));
+}
+
+const matches = (run, { status, config_id: config }) => (!status || run.status === status) && (!config || run.matching_config_id === config);
+
+/** The runs that were read so far, and those that the stream told of. */
+async function readRuns(wanted) {
+  const runs = new Map();
+  let cursor = null;
+  let hasMore = true;
+  const more = async () => {
+    for (let page = 0; page < MOST_PAGES && hasMore; page += 1) {
+      const read = await ask("GET", withQuery("/v1/matching/runs", { ...wanted, limit: PAGE, cursor }));
+      for (const run of read.data) runs.set(run.id, { ...run, ...runs.get(run.id) });
+      cursor = read.pagination.next_cursor;
+      hasMore = read.pagination.has_more;
+      if (read.data.some((run) => !run.dry_run)) return;
+    }
+  };
+  await more();
+  return {
+    more,
+    hasMore: () => hasMore,
+    get: (id) => runs.get(id),
+    set: (run) => runs.set(run.id, { ...runs.get(run.id), ...run }),
+    forget: (id) => runs.delete(id),
+    all: () => [...runs.values()].sort((one, other) => (one.id < other.id ? 1 : -1)),
+  };
+}
+
+/** Add the names of configs that are not among those read at first. */
+async function readNames(names, runs) {
+  const unknown = [...new Set(runs.map((run) => run.matching_config_id))].filter((id) => !names.has(id));
+  await Promise.all(unknown.map(async (id) => {
+    try {
+      names.set(id, (await ask("GET", `/v1/matching/configs/${id}`)).name);
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      names.set(id, DELETED);
+    }
+  }));
+  return names;
+}
+
+/** Follow the workspace; `changed` gets the runs nobody had heard of, at most once a frame. */
+function live(here, runs, changed) {
+  let fresh = new Map();
+  let isWaiting = false;
+  const flush = () => {
+    isWaiting = false;
+    const told = [...fresh.values()];
+    fresh = new Map();
+    if (!here.signal.aborted) changed(told).catch(here.fail);
+  };
   const stream = follow("/v1/events", ["workspace.snapshot", ...RUN_EVENTS], (type, data) => {
     const told = type === "workspace.snapshot" ? data.runs : [data.run ?? merged(runs.get(data.run_id), data.progress)];
-    for (const run of told) if (run) runs.set(run.id, { ...runs.get(run.id), ...run });
-    draw();
+    for (const run of told.filter(Boolean)) {
+      if (!runs.get(run.id)) fresh.set(run.id, run);
+      runs.set(run);
+    }
+    if (isWaiting) return;
+    isWaiting = true;
+    requestAnimationFrame(flush);
   }, here.connection);
   here.onClose(() => stream.close());
 }
 
 function merged(run, progress) {
-  if (!run || !progress) return run;
+  if (!run || !progress) return null;
   const { status, rows_total, rows_processed, rows_matched, avg_confidence } = progress;
   return { ...run, status, rows_total, rows_processed, rows_matched, avg_confidence };
 }
 
-function row(run, name) {
-  const done = TERMINAL.has(run.status);
-  return h("tr", {},
-    h("th", { scope: "row" }, h("a", { href: `#/runs/${run.id}` }, name), run.dry_run ? h("small", {}, " dry run") : null),
-    h("td", {}, h("span", { class: `status ${run.status}` }, STATUS[run.status] ?? run.status)),
-    h("td", { class: "number" }, done || !run.rows_total ? count(run.rows_processed)
-      : h("progress", { max: run.rows_total, value: run.rows_processed ?? 0, "aria-label": `${count(run.rows_processed)} of ${plural(run.rows_total, "document", "documents")}` })),
-    h("td", { class: "number" }, count(run.rows_matched)),
-    h("td", { class: "number" }, percent(run.avg_confidence)),
-    h("td", {}, ago(run.created_at)));
-}
-
 function welcome() {
+  const steps = [
+    ["Upload a reference table", "Purchase orders, vendors, a customer list: what you match with. CSV or Excel."],
+    ["Upload documents", "Invoices or payments, one a row. Which field compares to which column is suggested."],
+    ["Run, and review", "Sure matches are found by themselves. You look at what is unsure."],
+  ];
   return h("section", { class: "empty" },
     h("h2", {}, "Nothing has run yet"),
-    h("ol", {},
-      h("li", {}, "Upload a reference table: purchase orders, vendors, a customer list."),
-      h("li", {}, "Upload the documents to match with it, and say which field compares to which column."),
-      h("li", {}, "Run, and review what is unsure.")),
+    h("ol", { class: "columns way" }, steps.map(([title, text]) => h("li", {}, h("strong", {}, title), h("span", {}, text)))),
     h("p", {}, h("a", { class: "button primary", href: "#/new" }, "Start")),
-    h("p", {}, "You would rather use the API? The ", h("a", { href: "/first-steps" }, "first steps"), " are a few commands."));
+    h("p", { class: "dim" }, "You would rather use the API? The ", h("a", { href: "/first-steps" }, "first steps"), " are a few commands."));
 }

@@ -4,6 +4,7 @@ const NAME_SHARE = 0.55;
 const VALUE_SHARE = 0.3;
 const KIND_SHARE = 0.25;
 const LEAST = 0.4;
+const SHARED_IDS = 0.1;
 const CONTAINED = 0.8;
 const WEIGHTS = { fuzzy: 3, exact: 3, numeric_range: 2, date_range: 1 };
 const CATEGORY_WEIGHT = 0.5;
@@ -36,6 +37,17 @@ export function propose(fields, given) {
   }
   const chosen = fields.filter((field) => taken.has(field.name)).map((field) => mapping(field.name, taken.get(field.name)));
   return normalised(chosen);
+}
+
+/**
+ * Propose mappings where a column of ids may be on either side: one that names different things than
+ * the other side's values is left alone.
+ */
+export function proposeFor(fields, columns, { document: documentId, table: tableId }) {
+  const known = (side, others) => others.some((other) => overlap(side.values, other.values) >= SHARED_IDS);
+  return propose(
+    fields.filter((field) => field.name !== documentId || known(field, columns)),
+    columns.filter((column) => column.name !== tableId || known(column, fields)));
 }
 
 export function mapping(source, given) {

@@ -1,28 +1,37 @@
-// What is in a file, before it is uploaded? The first rows of a CSV, how it is written, and its ids.
+// What is in a file, before it is uploaded? Its columns, the first rows, and how it is written.
+
+import { lookInto } from "./workbook.js";
 
 const PEEK_BYTES = 65536;
+const COMPARED = 20;
+const DELIMITERS = [",", ";", "\t", "|"];
 
 /**
- * Read column names and some rows of a CSV file, and what the service has to be told of it: a
- * delimiter other than the comma, an encoding other than UTF-8. Null for what is no CSV.
+ * Look at the begin of a file: `{names, rows}`, with `delimiter` and `encoding` where it is CSV (null:
+ * UTF-8, or UTF-16 that says so) and `sheets` and `sheet` where it is a workbook. What `wanted` says of
+ * these is not guessed. Null for what cannot be looked into here.
  */
-export async function peek(file) {
-  if (!/\.(csv|tsv|txt)$/i.test(file.name)) return null;
-  const { text, encoding } = decode(await file.slice(0, PEEK_BYTES).arrayBuffer());
-  const head = text.split("\n", 1)[0];
-  const delimiter = [",", ";", "\t", "|"].map((sign) => [head.split(sign).length, sign]).sort((one, other) => other[0] - one[0])[0][1];
+export async function peek(file, wanted = {}) {
+  if (/\.xlsx$/i.test(file.name)) return lookInto(file, wanted.sheet).catch(() => null);
+  const isLines = /\.(ndjson|jsonl)$/i.test(file.name);
+  if (!isLines && !/\.(csv|tsv|txt)$/i.test(file.name)) return null;
+  const { text, encoding } = decode(await file.slice(0, PEEK_BYTES).arrayBuffer(), wanted.encoding);
+  const isCut = file.size > PEEK_BYTES;
+  if (isLines) return objects(text, isCut);
+  const delimiter = wanted.delimiter ?? guessDelimiter(text);
   const rows = parse(text, delimiter);
-  if (file.size > PEEK_BYTES) rows.pop(); // it may be cut
+  if (isCut) rows.pop();
   const [names = [], ...values] = rows;
   return { names, rows: values, delimiter, encoding };
 }
 
 /** Old spreadsheets save in Windows-1252; UTF-16 tells by its first bytes. */
-function decode(buffer) {
+function decode(buffer, wanted) {
   const start = new Uint8Array(buffer.slice(0, 2));
   if ((start[0] === 0xff && start[1] === 0xfe) || (start[0] === 0xfe && start[1] === 0xff)) {
     return { text: new TextDecoder(start[0] === 0xff ? "utf-16le" : "utf-16be").decode(buffer), encoding: null };
   }
+  if (wanted) return { text: new TextDecoder(wanted).decode(buffer), encoding: wanted === "utf-8" ? null : wanted };
   try {
     // A character may be cut at the end, which a stream forgives.
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(buffer, { stream: true }), encoding: null };
@@ -31,25 +40,42 @@ function decode(buffer) {
   }
 }
 
+/** The sign that cuts most of the first rows into as many columns as the header has. */
+export function guessDelimiter(text) {
+  const [found] = DELIMITERS.map((sign) => {
+    const [head = [], ...rows] = parse(text, sign, COMPARED);
+    const fitting = rows.filter((row) => row.length === head.length).length;
+    return { sign, width: head.length, share: head.length > 1 ? (fitting + 1) / (rows.length + 1) : 0 };
+  }).sort((one, other) => other.share - one.share || other.width - one.width);
+  return found.sign;
+}
+
+function objects(text, isCut) {
+  const lines = text.split("\n");
+  if (isCut) lines.pop();
+  try {
+    const found = lines.filter((each) => each.trim()).map((each) => JSON.parse(each));
+    const names = [...new Set(found.flatMap(Object.keys))];
+    return names.length ? { names, rows: found.map((each) => names.map((name) => String(each[name] ?? ""))) } : null;
+  } catch {
+    return null; // the service says what is wrong with it
+  }
+}
+
 /** Write into a form how the file is to be read. */
 export function describe(form, inside) {
   if (inside?.encoding) form.append("encoding", inside.encoding);
-  if (inside && inside.delimiter !== ",") form.append("delimiter", inside.delimiter);
+  if (inside?.delimiter && inside.delimiter !== ",") form.append("delimiter", inside.delimiter);
+  if (inside?.sheets?.length > 1) form.append("sheet", inside.sheet);
 }
 
-/** The column that looks most like an id: named so, never empty, no value twice. */
-export function idColumn({ names, rows }) {
-  const isUnique = (place) => rows.length > 0 && rows.every((row) => row[place]) && new Set(rows.map((row) => row[place])).size === rows.length;
-  const unique = names.filter((_, place) => isUnique(place));
-  return unique.find((name) => /(^|[_ -])id$/i.test(name)) ?? unique.find((name) => /(id|number|nr|no|key|code)$/i.test(name)) ?? "";
-}
-
-function parse(text, delimiter) {
+/** Cut CSV into rows of values, up to `most`. */
+function parse(text, delimiter, most = Infinity) {
   const rows = [];
   let row = [];
   let value = "";
   let quoted = false;
-  for (let at = 0; at < text.length; at += 1) {
+  for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length && rows.length < most; at += 1) {
     const sign = text[at];
     if (quoted) {
       if (sign === '"' && text[at + 1] === '"') {
@@ -68,6 +94,6 @@ function parse(text, delimiter) {
       value = "";
     } else value += sign;
   }
-  if (value || row.length) rows.push([...row, value]);
+  if (rows.length < most && (value || row.length)) rows.push([...row, value.replace(/\r$/, "")]);
   return rows;
 }

@@ -30,3 +30,9 @@ export function ago(moment) {
 }
 
 export const plural = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;
+
+export function bytes(size) {
+  const units = ["bytes", "kB", "MB", "GB"];
+  const power = size < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(size) / 3));
+  return `${(size / 1000 ** power).toFixed(power && size / 1000 ** power < 10 ? 1 : 0)} ${units[power]}`;
+}

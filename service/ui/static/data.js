@@ -1,0 +1,97 @@
+// What lies in the workspace? Tables, collections of documents and saved matches, to use again or delete.
+
+import { ask, withQuery } from "./api.js";
+import { fill, h } from "./dom.js";
+import { clipped, line, searchable } from "./listing.js";
+import { shortened } from "./run_list.js";
+import { COLLECTION_HEADS, TABLE_HEADS, collectionLine, deleteCollection, deleteTable, readCollections, readTables, remover, tableLine } from "./sources.js";
+import { ago } from "./words.js";
+
+const MATCH_HEADS = [["Match", ""], ["With the table", ""], ["Documents", ""], ["Match from", "number"], ["Changed", ""], ["Actions", "actions"]];
+const MOST = 500;
+
+export async function showData(here) {
+  const places = { matches: h("section"), tables: h("section"), collections: h("section") };
+  fill(here.view,
+    h("div", { class: "row spread" }, h("h1", {}, "Data"), h("a", { class: "button primary", href: "#/new" }, "New match")),
+    places.matches, places.tables, places.collections);
+  await draw(here, places);
+}
+
+async function draw(here, places) {
+  const [tables, collections, configs] = await Promise.all([
+    readTables(), readCollections(), ask("GET", withQuery("/v1/matching/configs", { limit: MOST })),
+  ]);
+  if (here.signal.aborted) return;
+  const again = () => draw(here, places).catch(here.fail);
+  const names = new Map(tables.items.map((table) => [table.id, table.name]));
+  drawMatches(places.matches, configs, names, again);
+  drawTables(places.tables, tables, again);
+  drawCollections(places.collections, collections, again);
+}
+
+function drawMatches(section, { data, pagination }, names, again) {
+  const notice = h("p", { class: "notice", role: "alert", hidden: true });
+  const remove = remover(notice, again);
+  const rows = data.map((config) => [config.name, matchLine(config, names, remove, notice)]);
+  fill(section, h("h2", {}, "Saved matches"), notice,
+    rows.length ? searchable("Saved matches", MATCH_HEADS, rows, pagination.total - rows.length)
+      : h("p", { class: "dim" }, "None yet. A match is saved with its first run: it can be run again with new documents."));
+}
+
+function matchLine(config, names, remove, notice) {
+  const { name, id } = config;
+  const table = names.get(config.reference_data_id);
+  const run = h("button", { "aria-label": `Run ${name}`, disabled: !table, title: table ? null : "Its table is deleted.", onclick: async () => {
+    run.disabled = true;
+    try {
+      const started = await ask("POST", `/v1/matching/configs/${id}/run`, { triggered_by: "manual" });
+      location.hash = `#/runs/${started.id}`;
+    } catch (error) {
+      notice.textContent = error.message;
+      notice.hidden = false;
+      run.disabled = false;
+    }
+  } }, "Run");
+  return line(MATCH_HEADS, [
+    clipped(name), table ? clipped(table) : h("span", { class: "dim" }, "a deleted table"), clipped(documentsOf(config)),
+    config.threshold.toFixed(2), ago(config.updated_at),
+    [run, " ",
+      h("a", { class: "button", href: `#/new?config=${id}`, "aria-label": `Edit ${name}` }, "Edit"), " ",
+      h("a", { class: "button quiet", href: `#/?config=${id}`, "aria-label": `Runs of ${name}` }, "Runs"),
+      h("button", { class: "quiet", "aria-label": `Delete the match ${name}`, onclick: () =>
+        remove(`Delete the match “${shortened(name)}”? Its past runs and their results stay.`, `/v1/matching/configs/${id}`) }, "Delete")],
+  ]);
+}
+
+/** Which documents a run of the config takes. */
+function documentsOf({ target_type: type, target_value: value }) {
+  if (type === "collection") return value.collection;
+  if (type === "document_filter") return `where ${value.field} is ${value.equals}`;
+  return "named at the start, else default";
+}
+
+function drawTables(section, tables, again) {
+  const notice = h("p", { class: "notice", role: "alert", hidden: true });
+  const remove = remover(notice, again);
+  const rows = tables.items.map((table) => [table.name, tableLine(table, [
+    h("a", { class: "button", href: withQuery("#/new", { reference: table.id }), "aria-label": `Match with ${table.name}` }, "Match"), " ",
+    h("a", { class: "button quiet", href: table.links.export, download: "", "aria-label": `Download ${table.name}` }, "Download"),
+    deleteTable(table, remove),
+  ])]);
+  fill(section, h("h2", {}, "Reference tables"), notice,
+    rows.length ? searchable("Reference tables", TABLE_HEADS, rows, tables.rest)
+      : h("p", { class: "dim" }, "None yet: ", h("a", { href: "#/new" }, "upload one"), "."));
+}
+
+function drawCollections(section, collections, again) {
+  const notice = h("p", { class: "notice", role: "alert", hidden: true });
+  const remove = remover(notice, again);
+  const rows = collections.items.map((collection) => [collection.name, collectionLine(collection, [
+    h("a", { class: "button", href: withQuery("#/new", { collection: collection.name }), "aria-label": `Match ${collection.name}` }, "Match"),
+    deleteCollection(collection, remove),
+  ])]);
+  fill(section, h("h2", {}, "Documents"), notice,
+    rows.length ? searchable("Collections of documents", COLLECTION_HEADS, rows, collections.rest)
+      : h("p", { class: "dim" }, "None yet. Documents that are uploaded together lie in one collection."));
+}

@@ -1,0 +1,101 @@
+// From which confidence on is it a match? Two sliders over a sample whose results are counted again at once.
+
+import { fill, h } from "./dom.js";
+import { evidenceTable } from "./evidence.js";
+import { BINS, histogram } from "./histogram.js";
+import { confidence, plural } from "./words.js";
+
+const NEAR = 4;
+
+/**
+ * The panel of a sample: `tell` takes what a previewer tells, `state` has `threshold` and `review`,
+ * which the sliders change.
+ */
+export function samplePanel(state, shownResults) {
+  const said = h("p", { role: "status", class: "said" });
+  const figures = h("ul", { class: "plain legend parts" });
+  const image = h("div");
+  const why = h("div");
+  let results = [];
+  let opened = new Set();
+
+  const threshold = slider("Match from", state.threshold, (value) => {
+    state.threshold = value;
+    state.review = Math.min(state.review, value);
+    review.show(state.review);
+    count();
+  });
+  const review = slider("Worth a look from", state.review, (value) => {
+    state.review = value;
+    state.threshold = Math.max(state.threshold, value);
+    threshold.show(state.threshold);
+    count();
+  });
+
+  /** Count and colour what is there, by the two levels. */
+  function count() {
+    const parts = countParts(results.map((result) => result.confidence), state);
+    const bins = Array(BINS).fill(0);
+    for (const result of results) bins[Math.min(BINS - 1, Math.floor(result.confidence * BINS))] += 1;
+    said.textContent = results.length ? `${parts.matched} of ${plural(results.length, "document", "documents")} would match.` : "";
+    fill(figures, h("li", { class: "sure" }, `${parts.matched} match`), h("li", { class: "unsure" }, `${parts.unsure} worth a look`), h("li", {}, `${parts.low} no match`));
+    fill(image, results.length ? histogram(bins, { threshold: state.threshold, review_threshold: state.review }) : null);
+  }
+
+  function explain() {
+    opened = new Set([...why.querySelectorAll("details[open]")].map((each) => each.dataset.document));
+    const shown = examples(results, state.threshold);
+    fill(why, shown.length ? h("h2", {}, "Why these scores?") : null, shown.map((result) => {
+      const details = h("details", { "data-document": result.document_id, open: opened.has(result.document_id) },
+        h("summary", {}, `${result.document_filename ?? result.document_id} and ${result.candidates[0].reference_row_id}: ${confidence(result.confidence)}`),
+        h("div", { class: "scroll" }, evidenceTable(result.candidates[0].evidence)));
+      return details;
+    }));
+  }
+
+  function tell({ text, error, results: fresh }) {
+    said.classList.toggle("stale", Boolean(error));
+    if (text) said.textContent = text;
+    else if (error) said.textContent = `The sample could not be matched: ${error.message}`;
+    else {
+      results = fresh;
+      count();
+      explain();
+      shownResults(results);
+    }
+  }
+
+  return {
+    tell,
+    element: h("div", {}, said, image, figures, h("div", { class: "levels" }, threshold.element, review.element)),
+    why,
+  };
+}
+
+/** How many confidences make a match, are worth a look, are neither. */
+export function countParts(confidences, { threshold, review }) {
+  const matched = confidences.filter((each) => each >= threshold).length;
+  const unsure = confidences.filter((each) => each >= review && each < threshold).length;
+  return { matched, unsure, low: confidences.length - matched - unsure };
+}
+
+function slider(text, value, moved) {
+  const shown = h("output", {});
+  const input = h("input", { type: "range", min: "0", max: "1", step: "0.01", oninput: () => {
+    shown.textContent = Number(input.value).toFixed(2);
+    moved(Number(input.value));
+  } });
+  const show = (now) => {
+    input.value = String(now);
+    shown.textContent = now.toFixed(2);
+  };
+  show(value);
+  return { show, element: h("label", { class: "field" }, h("span", {}, `${text} `, shown), input) };
+}
+
+/** The surest result, those nearest to the threshold on both sides, and the least sure. */
+function examples(results, threshold) {
+  const found = results.filter((result) => result.candidates.length);
+  const near = [...found].sort((one, other) => Math.abs(one.confidence - threshold) - Math.abs(other.confidence - threshold)).slice(0, NEAR);
+  return [...new Set([found[0], ...near, found.at(-1)])].filter(Boolean).sort((one, other) => other.confidence - one.confidence);
+}

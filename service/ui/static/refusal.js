@@ -1,0 +1,29 @@
+// Why was a file not taken, where is that in it, and what can one do?
+
+import { h } from "./dom.js";
+import { plural } from "./words.js";
+
+const ADVICE = {
+  wrong_delimiter: "Choose what separates the columns below “How the file is written”, and upload again.",
+  bad_text: "Choose the encoding below “How the file is written”, or save the file as UTF-8, and upload again.",
+  ragged_row: "Every row needs as many values as the header has names: a value that holds the separator itself must stand in quotes. If all rows are wrong, choose another separator below “How the file is written”.",
+  repeated_id: "Choose another column with ids, or none, or mend the rows in the file.",
+  empty_id: "Choose another column with ids, or none, or fill in the rows in the file.",
+};
+
+/** Show an error of an upload; nothing was stored. */
+export function refusal({ detail, message, errors = [] }) {
+  const places = errors.filter((each) => each.row || errors.length > 1);
+  const advice = [...new Set(errors.map((each) => ADVICE[each.code]).filter(Boolean))];
+  return h("div", { class: "notice bad", role: "alert" },
+    h("strong", {}, "The file was not taken. Nothing was stored."),
+    places.length > 1 ? null : h("p", {}, detail ?? message),
+    places.length > 1 ? [
+      h("p", {}, `${plural(places.length, "thing is", "things are")} wrong:`),
+      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "What is wrong" }, h("table", {},
+        h("thead", {}, h("tr", {}, ["Row", "Column", "What"].map((text) => h("th", { scope: "col" }, text)))),
+        h("tbody", {}, places.map((each) => h("tr", {},
+          h("td", {}, each.row ? String(each.row) : ""), h("td", {}, each.column ?? ""), h("td", {}, each.message)))))),
+    ] : null,
+    advice.map((text) => h("p", {}, text)));
+}

@@ -1,0 +1,85 @@
+// How is a match set up, once both sides are there? Mappings beside a sample that follows them, then the run.
+
+import { ask } from "./api.js";
+import { choice, field, fill, h } from "./dom.js";
+import { samplePanel } from "./level.js";
+import { mappingCards } from "./mapping.js";
+import { MISSING } from "./options.js";
+import { previewer } from "./preview.js";
+import { shortened } from "./run_list.js";
+import { proposeFor } from "./suggest.js";
+import { plural } from "./words.js";
+
+const TRIED = 100;
+const LONGEST_NAME = 200;
+
+/** Draw the last step for a complete `state`; `close` ends its preview. */
+export function setUp(here, section, state) {
+  state.mappings ??= proposeFor(state.fields, state.columns, state.ids);
+  const documentIds = state.documentIds.slice(0, TRIED);
+  const panel = samplePanel(state, (results) => cards.explain(results));
+  const sample = previewer(here, { reference: state.reference, collection: state.collection, documentIds }, panel.tell);
+  const buttons = runButtons(state);
+  const changed = () => {
+    buttons.allow(state.mappings.length > 0);
+    if (state.mappings.length) sample.update({ field_mappings: state.mappings, missing: state.missing });
+    else panel.tell({ results: [] });
+  };
+  const cards = mappingCards(state, changed);
+  const missing = choice(MISSING, state.missing, (value) => {
+    state.missing = value;
+    changed();
+  });
+
+  section.classList.remove("later");
+  fill(section, h("h2", {}, "Compare, and run"),
+    h("p", { class: "dim" }, "A document's confidence is the sum of what its fields score, each by its weight."),
+    h("div", { class: "setup" },
+      h("div", {}, cards.element, h("details", { open: state.missing !== "lenient" }, h("summary", {}, "Where a value is missing"), field("A value that is missing", missing))),
+      h("aside", { class: "sample", "aria-label": "Sample" },
+        h("h3", {}, `A sample of ${plural(documentIds.length, "document", "documents")}`), panel.element, buttons.element)),
+    panel.why);
+  changed();
+  return { close: sample.close };
+}
+
+function runButtons(state) {
+  const name = h("input", { value: state.name || proposedName(state), maxlength: String(LONGEST_NAME), oninput: () => { state.name = name.value; } });
+  const said = h("p", { role: "alert", class: "said stale" });
+  const working = (work) => async () => {
+    said.textContent = "";
+    allow(false);
+    try {
+      await work(await save(state, name.value.trim() || proposedName(state)));
+    } catch (error) {
+      said.textContent = error.message;
+    }
+    allow(true);
+  };
+  const run = h("button", { class: "primary", onclick: working(async (config) => {
+    const started = await ask("POST", `/v1/matching/configs/${config.id}/run`, { triggered_by: "manual" });
+    location.hash = `#/runs/${started.id}`;
+  }) }, "Run");
+  const keep = h("button", { class: "quiet", onclick: working(() => { location.hash = "#/data"; }) }, "Save without a run");
+  const allow = (may) => { run.disabled = keep.disabled = !may; };
+  return {
+    allow,
+    element: h("div", { class: "run" }, field("Name of the match", name),
+      h("p", { class: "row" }, run, keep),
+      h("p", { class: "dim" }, `Runs over all ${plural(state.documentCount, "document", "documents")}.`), said),
+  };
+}
+
+const proposedName = ({ collection, reference }) => `${shortened(collection)} to ${shortened(reference.name)}`;
+
+/** Make the match, or change the one that is edited. */
+async function save(state, name) {
+  const body = { name, field_mappings: state.mappings, missing: state.missing, threshold: state.threshold, review_threshold: Math.min(state.review, state.threshold) };
+  if (state.config) state.config = await ask("PUT", `/v1/matching/configs/${state.config.id}`, body);
+  else {
+    state.config = await ask("POST", "/v1/matching/configs", {
+      ...body, reference_data_id: state.reference.id, target_type: "collection", target_value: { collection: state.collection },
+    });
+  }
+  return state.config;
+}

@@ -1,0 +1,22 @@
+// How do weights share 100 %, whichever of them is moved?
+
+/** Give the weight at `place` a value; the others keep their proportions in what is left. */
+export function reweigh(weights, place, value) {
+  if (weights.length === 1) return [1];
+  const others = weights.reduce((sum, each, at) => (at === place ? sum : sum + each), 0);
+  return weights.map((each, at) => {
+    if (at === place) return value;
+    return others ? (each / others) * (1 - value) : (1 - value) / (weights.length - 1);
+  });
+}
+
+/** Whole percents that sum to 100: the largest remainders are rounded up. */
+export function percents(weights) {
+  const sum = weights.reduce((total, each) => total + each, 0) || 1;
+  const exact = weights.map((each) => (each / sum) * 100);
+  const whole = exact.map(Math.floor);
+  const left = 100 - whole.reduce((total, each) => total + each, 0);
+  const order = exact.map((each, place) => [each - whole[place], place]).sort((one, other) => other[0] - one[0] || one[1] - other[1]);
+  for (const [, place] of order.slice(0, weights.length ? left : 0)) whole[place] += 1;
+  return whole;
+}
