@@ -11,7 +11,7 @@ const MATCH_HEADS = [["Match", ""], ["With the table", ""], ["Documents", ""], [
 const MOST = 500;
 
 export async function showData(here) {
-  const places = { matches: h("section"), tables: h("section"), collections: h("section") };
+  const places = Object.fromEntries(["matches", "tables", "collections"].map((each) => [each, h("section", { class: "panel" })]));
   fill(here.view,
     h("div", { class: "row spread" }, h("h1", {}, "Data"), h("a", { class: "button primary", href: "#/new" }, "New match")),
     places.matches, places.tables, places.collections);

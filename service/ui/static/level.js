@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { evidenceTable } from "./evidence.js";
-import { BINS, histogram } from "./histogram.js";
+import { BINS, histogram, legend } from "./histogram.js";
 import { confidence, plural } from "./words.js";
 
 const NEAR = 4;
@@ -13,7 +13,6 @@ const NEAR = 4;
  */
 export function samplePanel(state, shownResults) {
   const said = h("p", { role: "status", class: "said" });
-  const figures = h("ul", { class: "plain legend parts" });
   const image = h("div");
   const why = h("div");
   let results = [];
@@ -38,8 +37,9 @@ export function samplePanel(state, shownResults) {
     const bins = Array(BINS).fill(0);
     for (const result of results) bins[Math.min(BINS - 1, Math.floor(result.confidence * BINS))] += 1;
     said.textContent = results.length ? `${parts.matched} of ${plural(results.length, "document", "documents")} would match.` : "";
-    fill(figures, h("li", { class: "sure" }, `${parts.matched} match`), h("li", { class: "unsure" }, `${parts.unsure} worth a look`), h("li", {}, `${parts.low} no match`));
-    fill(image, results.length ? histogram(bins, { threshold: state.threshold, review_threshold: state.review }) : null);
+    fill(image, results.length
+      ? [histogram(bins, { threshold: state.threshold, review_threshold: state.review }), legend({ sure: parts.matched, unsure: parts.unsure, low: parts.low })]
+      : null);
   }
 
   function explain() {
@@ -48,7 +48,7 @@ export function samplePanel(state, shownResults) {
     fill(why, shown.length ? h("h2", {}, "Why these scores?") : null, shown.map((result) => {
       const details = h("details", { "data-document": result.document_id, open: opened.has(result.document_id) },
         h("summary", {}, `${result.document_filename ?? result.document_id} and ${result.candidates[0].reference_row_id}: ${confidence(result.confidence)}`),
-        h("div", { class: "scroll" }, evidenceTable(result.candidates[0].evidence)));
+        h("div", { class: "scroll" }, evidenceTable(result.candidates[0].evidence, { threshold: state.threshold })));
       return details;
     }));
   }
@@ -67,7 +67,7 @@ export function samplePanel(state, shownResults) {
 
   return {
     tell,
-    element: h("div", {}, said, image, figures, h("div", { class: "levels" }, threshold.element, review.element)),
+    element: h("div", {}, said, image, h("div", { class: "levels" }, threshold.element, review.element)),
     why,
   };
 }

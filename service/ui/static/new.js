@@ -14,7 +14,7 @@ export async function showNew(here, query) {
   sweep();
   const edited = query.get("config") ? await ask("GET", `/v1/matching/configs/${query.get("config")}`) : null;
   const state = edited ? stateOf(edited) : { ...FRESH, config: null, reference: null, collection: null, ids: {} };
-  const places = { table: h("section", { class: "step" }), documents: h("section", { class: "step" }), match: h("section", { class: "step" }) };
+  const places = { table: h("section", { class: "step panel" }), documents: h("section", { class: "step panel" }), match: h("section", { class: "step panel" }) };
 
   const chooseTable = async (table, file) => {
     const sample = await sampleTable(table);

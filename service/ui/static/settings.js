@@ -5,8 +5,8 @@ import { drawHooks } from "./hooks.js";
 import { drawKeys } from "./keys.js";
 
 export async function showSettings(here) {
-  const keys = h("section");
-  const hooks = h("section");
+  const keys = h("section", { class: "panel" });
+  const hooks = h("section", { class: "panel" });
   fill(here.view, h("h1", {}, "Settings"), keys, hooks);
   await Promise.all([part(here, keys, "API keys", drawKeys), part(here, hooks, "Webhooks", drawHooks)]);
 }

@@ -48,7 +48,7 @@ export async function showStart(here, query) {
     }, { "aria-label": "State" }),
     wanted.config_id ? h("span", { class: "tag" }, `only ${names.get(wanted.config_id) ?? DELETED} `, h("a", { href: "#/" }, "show all")) : null,
     triesLabel);
-  const shown = h("div", {}, filters, table.table, h("p", { class: "row" }, older));
+  const shown = h("div", {}, filters, h("div", { class: "panel flush" }, table.table), h("p", { class: "row" }, older));
   const nothing = h("p", { class: "empty" }, "No run is like that. ", h("a", { href: "#/" }, "Show all runs"));
   const empty = welcome();
   fill(place, shown, nothing, empty);
