@@ -124,21 +124,12 @@ async def proposal(client: Client, job: Job, uploaded: Uploaded) -> list[dict[st
     documents = await client.ask(
         "GET", "/v1/documents", params={"collection": uploaded.collection, "limit": limit}
     )
-    # Ids name rows; what they name is another one on each side.
-    types = {
-        column["name"]: column["type"]
-        for column in uploaded.reference["columns"]
-        if column["name"] != job.reference_id
-    }
+    types = {column["name"]: column["type"] for column in uploaded.reference["columns"]}
     columns = suggest.sides(
         [{name: row.get(name) for name in types} for row in rows["data"]], types
     )
-    fields = [
-        field
-        for field in suggest.sides([document["fields"] for document in documents["data"]], {})
-        if field.name != job.document_id
-    ]
-    found = suggest.propose(fields, columns)
+    fields = suggest.sides([document["fields"] for document in documents["data"]], {})
+    found = suggest.propose_for(fields, columns, job.document_id, job.reference_id)
     if not found:
         raise InvalidInputError(
             f"No field looks like a column: name the mappings with --map. Fields: "

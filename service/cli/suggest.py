@@ -2,30 +2,34 @@
 
 A pair's affinity is .55 * likeness of the names + .3 * share of the field's values that the column
 has + .25 where both read as dates or both as numbers. The most affine pairs are taken first, each
-field and column once.
+field and column once. `ui/static/suggest.js` does the same, value by value.
 """
 
-import difflib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 NAME_SHARE, VALUE_SHARE, KIND_SHARE = 0.55, 0.3, 0.25
 LEAST_AFFINITY = 0.4
+# A column of ids whose values the other side has, so many of a column's, names the same things.
+SHARED_IDS = 0.1
 # Weights before they are normalised: what tells most counts most.
 _WEIGHTS = {"fuzzy": 3.0, "exact": 3.0, "numeric_range": 2.0, "date_range": 1.0}
 _CATEGORY_WEIGHT = 0.5
+_TELLING_LENGTH = 5
 # A column of few different short values (a currency, a country) tells little.
 _CATEGORY_VALUES, _CATEGORY_LENGTH = 20, 12
-_LONGEST_NAME = 60
+_CACHED_SIDES = 1024
 # Likeness of names of which one has all words of the other.
 _CONTAINED = 0.8
 
 _WORDS = re.compile(r"[^\W_]+")
-_DATE = re.compile(r"\s*\d{1,4}[./ -](\d{1,2}|[^\W\d_]{3,9}\.?)[./ ,-]+\d{1,4}(T.*)?\s*|\d{8}")
-_NUMBER = re.compile(r"[^\w]*-?[\d.,'\s\u00a0]*\d[\d.,'\s\u00a0]*[^\w]*|[A-Z]{3} ?[\d.,]+")
+_DATE = re.compile(r"\s*(\d{1,4}[./ -](\d{1,2}|[^\W\d_]{3,9}\.?)[./ ,-]+\d{1,4}.*|\d{8})\s*")
+_NUMBER = re.compile(r"[\W_]*([A-Z]{3} ?)?-?[\d.,'\s]*\d[\d.,'\s]*[\W_]*([A-Z]{3})?")
 # With decimals: whole numbers of a text column are rather identifiers.
-_AMOUNT = re.compile(r"[^\w]*([A-Z]{3} ?)?-?\d[\d.,'\s]*[.,]\d{1,2}[^\w]*([A-Z]{3})?")
+_AMOUNT = re.compile(r"[\W_]*([A-Z]{3} ?)?-?\d[\d.,'\s]*[.,]\d{1,2}[\W_]*([A-Z]{3})?")
 _MOST = 0.8
 _KINDS = {"date": _DATE, "number": _NUMBER, "integer": _NUMBER}
 _STRATEGIES = {"date": "date_range", "number": "numeric_range", "integer": "numeric_range"}
@@ -51,6 +55,23 @@ def sides(rows: Sequence[Mapping[str, object]], types: Mapping[str, str]) -> lis
         )
         for name in names
     ]
+
+
+def propose_for(
+    fields: Sequence[Side], columns: Sequence[Side], document_id: str | None, row_id: str | None
+) -> list[dict[str, object]]:
+    """Propose where a side's column of ids is left alone, unless the other side has its values."""
+    return propose(
+        [each for each in fields if each.name != document_id or _is_shared(each, columns)],
+        [each for each in columns if each.name != row_id or _is_shared(each, fields)],
+    )
+
+
+def _is_shared(ids: Side, others: Sequence[Side]) -> bool:
+    """Whether others name things by these ids; 1, 2, 3 are everywhere, and say nothing."""
+    if 2 * sum(len(value.strip()) >= _TELLING_LENGTH for value in ids.values) < len(ids.values):
+        return False
+    return any(_overlap(ids.values, other.values) >= SHARED_IDS for other in others)
 
 
 def propose(fields: Sequence[Side], columns: Sequence[Side]) -> list[dict[str, object]]:
@@ -107,19 +128,31 @@ def _share(values: Sequence[str], form: re.Pattern[str]) -> float:
 
 def _name_likeness(one: str, other: str) -> float:
     """Compare names by their words, and letter by letter where few are the same."""
-    words, others = (set(_WORDS.findall(name.casefold())) for name in (one, other))
-    if words == others:
-        return 1.0
-    if words and others and (words < others or others < words):
-        return _CONTAINED
-    shared = len(words & others) / max(len(words | others), 1)
-    one, other = one.casefold()[:_LONGEST_NAME], other.casefold()[:_LONGEST_NAME]
-    return max(shared, difflib.SequenceMatcher(None, one, other).ratio())
+    words, others = (set(_WORDS.findall(name.lower())) for name in (one, other))
+    shared = len(words & others)
+    if shared and shared == min(len(words), len(others)):
+        return 1.0 if words == others else _CONTAINED
+    return max(shared / max(len(words | others), 1), _letters(one.lower(), other.lower()))
 
 
-def _overlap(values: Sequence[str], others: Sequence[str]) -> float:
-    folded, known = ({value.casefold().strip() for value in side} for side in (values, others))
-    return len(folded & known) / max(len(folded), 1)
+def _letters(one: str, other: str) -> float:
+    """Dice's coefficient of the pairs of letters."""
+    pairs, others = (
+        Counter(text[place : place + 2] for place in range(len(text) - 1)) for text in (one, other)
+    )
+    total = pairs.total() + others.total()
+    return 2 * (pairs & others).total() / total if total else 0.0
+
+
+def _overlap(values: tuple[str, ...], others: tuple[str, ...]) -> float:
+    folded = _folded(values)
+    return len(folded & _folded(others)) / max(len(folded), 1)
+
+
+@lru_cache(maxsize=_CACHED_SIDES)
+def _folded(values: tuple[str, ...]) -> frozenset[str]:
+    """The values without case, made once and not for every pair of columns."""
+    return frozenset(value.lower().strip() for value in values)
 
 
 def _strategy(column: Side) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from service.cli.client import Client
@@ -35,11 +36,15 @@ MAPPINGS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give this folder's tests the time that starting a service and a browser takes."""
+    """Give this folder's tests the time that a service and a browser take, and one browser to all.
+
+    What a test awaits in the browser belongs to the browser's loop: they share that, too.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.timeout(SECONDS))
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -79,9 +84,9 @@ class Tab:
         await self.page.get_by_text(text).first.wait_for()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """A browser of the test's own."""
+    """A browser, shared: what a test must not see of another is in contexts of their own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS])
         yield browser

@@ -3,9 +3,8 @@
 import { ask, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
 import { clipped, line, searchable } from "./listing.js";
-import { shortened } from "./run_list.js";
 import { COLLECTION_HEADS, TABLE_HEADS, collectionLine, deleteCollection, deleteTable, readCollections, readTables, remover, tableLine } from "./sources.js";
-import { ago } from "./words.js";
+import { ago, shortened } from "./words.js";
 
 const MATCH_HEADS = [["Match", ""], ["With the table", ""], ["Documents", ""], ["Match from", "number"], ["Changed", ""], ["Actions", "actions"]];
 const MOST = 500;

@@ -34,7 +34,7 @@ function neverEqual(field, column) {
 
 /** A mapping for a field that a person adds: with the column that is most like it, among those left first. */
 export function bestMapping(field, columns, used) {
-  const ranked = columns.map((column) => ({ column, score: affinity(field, column) + (used.has(column.name) ? -1 : 0) }))
+  const ranked = columns.map((column) => ({ column, score: affinity(field, column) + (used.includes(column.name) ? -1 : 0) }))
     .sort((one, other) => other.score - one.score);
   return mapping(field.name, ranked[0].column);
 }

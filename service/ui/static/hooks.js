@@ -4,8 +4,8 @@ import { ask, withQuery } from "./api.js";
 import { confirmed, field, fill, h } from "./dom.js";
 import { deliveries } from "./deliveries.js";
 import { clipped } from "./listing.js";
-import { shortened } from "./run_list.js";
 import { attempt, secret } from "./secret.js";
+import { shortened } from "./words.js";
 
 const EVENTS = [
   ["run.queued", "A run waits"], ["run.started", "A run has begun"], ["run.progress", "A run goes on (often)"],

@@ -11,8 +11,9 @@ export function idColumn({ names, rows }) {
 }
 
 /** Say what one should know about the choice; null where there is nothing. */
-export function idHint({ names, rows }, chosen) {
+export function idHint({ names, rows, delimiter }, chosen) {
   if (!rows.length) return null;
+  if (delimiter && names.length === 1) return "Only one column is found. If there are more, choose what separates them below “How the file is written”.";
   return chosen ? whatIsWrong(names.indexOf(chosen), chosen, rows) : whatElse(names, rows);
 }
 

@@ -3,9 +3,8 @@
 import { ask, withQuery } from "./api.js";
 import { choice, confirmed, field, fill, h } from "./dom.js";
 import { clipped, line, listing } from "./listing.js";
-import { shortened } from "./run_list.js";
 import { attempt, secret } from "./secret.js";
-import { ago } from "./words.js";
+import { ago, shortened } from "./words.js";
 
 const SCOPES = [
   ["read", "read", "see runs, results and data"],

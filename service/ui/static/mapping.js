@@ -6,6 +6,7 @@ import { clipped } from "./listing.js";
 import { STRATEGIES, hasRare, optionFields } from "./options.js";
 import { mapping } from "./suggest.js";
 import { percents, reweigh } from "./weights.js";
+import { shortened } from "./words.js";
 
 const LONGEST_SAMPLE = 60;
 
@@ -39,7 +40,7 @@ export function mappingCards(state, changed) {
       const source = state.fields.find((one) => one.name === each.source);
       const column = state.columns.find((one) => one.name === each.target);
       const hint = mappingHint(each, source, column);
-      const target = choice(state.columns.map((one) => [one.name, one.name]), each.target, (name) => {
+      const target = choice(state.columns.map((one) => [one.name, shortened(one.name)]), each.target, (name) => {
         replace(each, { ...mapping(each.source, state.columns.find((one) => one.name === name)), weight: each.weight });
         drawCard(0);
         changed();
@@ -96,9 +97,9 @@ export function mappingCards(state, changed) {
 
   function drawAdding() {
     const free = state.fields.filter((each) => !state.mappings.some((mapped) => mapped.source === each.name));
-    fill(adding, free.length && state.columns.length ? choice([["", "Add a field …"], ...free.map((each) => [each.name, each.name])], "", (name) => {
+    fill(adding, free.length && state.columns.length ? choice([["", "Add a field …"], ...free.map((each) => [each.name, shortened(each.name)])], "", (name) => {
       if (!name) return;
-      const used = new Set(state.mappings.map((each) => each.target));
+      const used = state.mappings.map((each) => each.target);
       const added = bestMapping(free.find((each) => each.name === name), state.columns, used);
       const weights = reweigh([...state.mappings.map((each) => each.weight), 0], state.mappings.length, 1 / (state.mappings.length + 1));
       state.mappings = [...state.mappings, added];

@@ -3,7 +3,7 @@
 import { ask, runPath } from "./api.js";
 import { confirmed, fill, h } from "./dom.js";
 import { clipped, line } from "./listing.js";
-import { STATUS, TERMINAL, ago, count, percent, plural } from "./words.js";
+import { STATUS, TERMINAL, ago, count, percent, plural, shortened } from "./words.js";
 
 export const HEADS = [["Match", ""], ["Status", ""], ["Documents", "number"], ["Matched", "number"], ["Mean confidence", "number"], ["Started", ""], ["Actions", "actions"]];
 
@@ -53,8 +53,6 @@ export function runRow(run, name, { removed, failed }) {
   tick();
   return { row, update, tick, rename: (text) => { link.textContent = text; } };
 }
-
-export const shortened = (text) => (text.length > 60 ? `${text.slice(0, 59)}…` : text);
 
 function progress(run) {
   if (TERMINAL.has(run.status) || !run.rows_total) return count(run.rows_processed);

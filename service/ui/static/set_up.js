@@ -6,9 +6,8 @@ import { samplePanel } from "./level.js";
 import { mappingCards } from "./mapping.js";
 import { MISSING } from "./options.js";
 import { previewer } from "./preview.js";
-import { shortened } from "./run_list.js";
 import { proposeFor } from "./suggest.js";
-import { plural } from "./words.js";
+import { plural, shortened } from "./words.js";
 
 const TRIED = 100;
 const LONGEST_NAME = 200;

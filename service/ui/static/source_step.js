@@ -3,10 +3,9 @@
 import { withQuery } from "./api.js";
 import { choice, field, fill, h } from "./dom.js";
 import { searchable } from "./listing.js";
-import { shortened } from "./run_list.js";
 import { COLLECTION_HEADS, TABLE_HEADS, collectionLine, deleteCollection, deleteTable, readCollections, readTables, remover, tableLine } from "./sources.js";
 import { preview, uploader } from "./upload.js";
-import { ago, plural } from "./words.js";
+import { ago, plural, shortened } from "./words.js";
 
 const LONGEST_NAME = 200;
 const use = (name, work) => h("button", { "aria-label": `Use ${name}`, onclick: work }, "Use");

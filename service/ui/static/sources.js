@@ -3,8 +3,7 @@
 import { ask, withQuery } from "./api.js";
 import { confirmed, h } from "./dom.js";
 import { clipped, line } from "./listing.js";
-import { shortened } from "./run_list.js";
-import { ago, count, plural } from "./words.js";
+import { ago, count, plural, shortened } from "./words.js";
 
 export const TABLE_HEADS = [["Table", ""], ["Rows", "number"], ["Columns", "number"], ["Uploaded", ""], ["Actions", "actions"]];
 export const COLLECTION_HEADS = [["Collection", ""], ["Documents", "number"], ["Changed", ""], ["Actions", "actions"]];

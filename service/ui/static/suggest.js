@@ -1,10 +1,12 @@
-// Which field could compare to which column, and how? A proposal from names, types and values.
+// Which field could compare to which column, and how? A proposal from names, types and values, the same
+// as `service/cli/suggest.py` makes.
 
 const NAME_SHARE = 0.55;
 const VALUE_SHARE = 0.3;
 const KIND_SHARE = 0.25;
 const LEAST = 0.4;
 const SHARED_IDS = 0.1;
+const TELLING_LENGTH = 5;
 const CONTAINED = 0.8;
 const WEIGHTS = { fuzzy: 3, exact: 3, numeric_range: 2, date_range: 1 };
 const CATEGORY_WEIGHT = 0.5;
@@ -44,10 +46,15 @@ export function propose(fields, given) {
  * the other side's values is left alone.
  */
 export function proposeFor(fields, columns, { document: documentId, table: tableId }) {
-  const known = (side, others) => others.some((other) => overlap(side.values, other.values) >= SHARED_IDS);
   return propose(
-    fields.filter((field) => field.name !== documentId || known(field, columns)),
-    columns.filter((column) => column.name !== tableId || known(column, fields)));
+    fields.filter((field) => field.name !== documentId || isShared(field, columns)),
+    columns.filter((column) => column.name !== tableId || isShared(column, fields)));
+}
+
+/** Whether others name things by these ids; 1, 2, 3 are everywhere, and say nothing. */
+function isShared({ values }, others) {
+  if (2 * values.filter((value) => value.trim().length >= TELLING_LENGTH).length < values.length) return false;
+  return others.some((other) => overlap(values, other.values) >= SHARED_IDS);
 }
 
 export function mapping(source, given) {
@@ -92,9 +99,18 @@ function letters(one, other) {
 }
 
 function overlap(values, others) {
-  const fold = (list) => new Set(list.map((value) => String(value).toLowerCase().trim()));
-  const [mine, known] = [fold(values), fold(others)];
-  return mine.size ? [...mine].filter((value) => known.has(value)).length / mine.size : 0;
+  const [mine, known] = [folded(values), folded(others)];
+  let shared = 0;
+  for (const value of mine) if (known.has(value)) shared += 1;
+  return shared / Math.max(1, mine.size);
+}
+
+const foldedOnce = new WeakMap();
+
+/** The values without case, made once and not for every pair of columns. */
+function folded(values) {
+  if (!foldedOnce.has(values)) foldedOnce.set(values, new Set(values.map((value) => String(value).toLowerCase().trim())));
+  return foldedOnce.get(values);
 }
 
 function strategy(column) {

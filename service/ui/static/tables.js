@@ -4,7 +4,8 @@ import { lookInto } from "./workbook.js";
 
 const PEEK_BYTES = 65536;
 const COMPARED = 20;
-const DELIMITERS = [",", ";", "\t", "|"];
+// Where two would do, the comma is rather the decimal one.
+const DELIMITERS = [";", "\t", "|", ","];
 
 /**
  * Look at the begin of a file: `{names, rows}`, with `delimiter` and `encoding` where it is CSV (null:
@@ -47,7 +48,7 @@ export function guessDelimiter(text) {
     const fitting = rows.filter((row) => row.length === head.length).length;
     return { sign, width: head.length, share: head.length > 1 ? (fitting + 1) / (rows.length + 1) : 0 };
   }).sort((one, other) => other.share - one.share || other.width - one.width);
-  return found.sign;
+  return found.share ? found.sign : ",";
 }
 
 function objects(text, isCut) {

@@ -6,7 +6,7 @@ import { clipped } from "./listing.js";
 import { refusal } from "./refusal.js";
 import { CalledBack, send } from "./send.js";
 import { describe, peek } from "./tables.js";
-import { bytes } from "./words.js";
+import { bytes, shortened } from "./words.js";
 
 const READ_HERE = /\.(csv|tsv|txt|xlsx|ndjson|jsonl|parquet)$/i;
 const SHOWN_ROWS = 3;
@@ -60,7 +60,7 @@ function fileCard(here, file, first, into, back) {
   const ids = h("div");
   const hint = h("p", { class: "hint", role: "status" });
   const said = h("div");
-  const go = h("button", { class: "primary" }, `Upload ${file.name}`);
+  const go = h("button", { class: "primary" }, `Upload ${shortened(file.name)}`);
   const other = h("button", { class: "quiet", onclick: back }, "Choose another file");
   const details = written(state.inside, async (changed) => {
     state.inside = await peek(file, { ...settings(state.inside), ...changed });
@@ -81,7 +81,7 @@ function fileCard(here, file, first, into, back) {
       tell();
     };
     fill(ids, field("Column with ids", inside
-      ? choice([["", "none: number the rows"], ...inside.names.filter(Boolean).map((name) => [name, name])], state.id, choose)
+      ? choice([["", "none: number the rows"], ...inside.names.filter(Boolean).map((name) => [name, shortened(name)])], state.id, choose)
       : h("input", { placeholder: "none: number the rows", oninput: (event) => { state.id = event.target.value.trim(); } })));
     tell();
   }

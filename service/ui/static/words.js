@@ -36,3 +36,5 @@ export function bytes(size) {
   const power = size < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(size) / 3));
   return `${(size / 1000 ** power).toFixed(power && size / 1000 ** power < 10 ? 1 : 0)} ${units[power]}`;
 }
+
+export const shortened = (text) => (text.length > 60 ? `${text.slice(0, 59)}…` : text);

@@ -119,6 +119,6 @@ function shownValue(cell, strings, dates) {
   if (cell.type === "s") return strings[Number(value(cell))] ?? "…";
   if (cell.type === "inlineStr") return plain(cell.content);
   const given = unescaped(value(cell));
-  if (cell.type || !given || !dates.has(cell.style)) return given;
+  if ((cell.type && cell.type !== "n") || !given || !dates.has(cell.style)) return given;
   return new Date(EPOCH + Math.floor(Number(given)) * DAY_MILLISECONDS).toISOString().slice(0, 10);
 }

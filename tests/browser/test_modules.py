@@ -1,0 +1,244 @@
+"""Do the pages' modules compute what they should, and the same as their twins in Python?"""
+
+import base64
+import csv
+import datetime
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, Route
+
+from service.cli import suggest
+from service.cli.suggest import Side
+from service.ui import pages
+from tests.browser.conftest import DATA
+from tests.data import workbooks
+from tests.data.workbooks import Cell, Sheet
+
+AFFINITIES = """async ([fields, columns]) => {
+  const { affinity } = await import("/suggest.js");
+  return fields.map((field) => columns.map((column) => affinity(field, column)));
+}"""
+HERE = "http://modules.test"
+TABLES = DATA.parent
+GERMAN = {
+    "orders": {
+        "Bestellnummer": ["B-10001", "B-10002", "B-10003"],
+        "Kreditor": ["Müller & Söhne", "Käse Krüger", "Weiß GmbH"],
+        "Betrag": ["1.250,00", "88,40", "7.310,05"],
+        "Währung": ["EUR", "EUR", "CHF"] * 8,
+        "Datum": ["01.03.2024", "12.03.2024", "28. Februar 2024"],
+    },
+    "invoices": {
+        "Rechnung": ["R-1", "R-2", "R-3"],
+        "Bestell-Nr": ["B-10001", "b-10003", "B-99999"],
+        "Lieferant/Kreditor": ["MÜLLER & SÖHNE", "Kaese Krueger", ""],
+        "Rechnungsbetrag": ["1.250,00 EUR", "88,40", "EUR 7.310,05"],
+        "Rechnungsdatum": ["2024-03-01", "13/03/2024", "n/a"],
+        "Währung": ["EUR", "CHF", "EUR"],
+        "Notiz": ["bitte zahlen", "", "eilt"],
+    },
+}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """An empty page beside the modules, which are served from the package, without a service."""
+
+    async def serve(route: Route) -> None:
+        name = route.request.url.removeprefix(f"{HERE}/")
+        text = pages.text(name) if name else "<!doctype html>"
+        kind = "text/javascript" if name else "text/html"
+        await route.fulfill(body=text, content_type=kind)
+
+    opened = await browser.new_page()
+    await opened.route(f"{HERE}/**", serve)
+    await opened.goto(f"{HERE}/")
+    yield opened
+    await opened.close()
+
+
+async def call(page: Page, module: str, function: str, *arguments: object) -> Any:
+    """Call what a module exports."""
+    script = "async ([module, name, given]) => (await import(`/${module}.js`))[name](...given)"
+    return await page.evaluate(script, [module, function, arguments])
+
+
+async def peek(page: Page, name: str, content: bytes, wanted: Mapping[str, str]) -> Any:
+    """Look into a file."""
+    script = """async ([name, content, wanted]) => {
+      const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
+      return (await import("/tables.js")).peek(new File([bytes], name), wanted);
+    }"""
+    return await page.evaluate(script, [name, base64.b64encode(content).decode(), wanted])
+
+
+def shipped(name: str) -> dict[str, list[str]]:
+    """The columns of a table, of its first rows."""
+    with (TABLES / name).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))[:200]
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def sides(columns: Mapping[str, Sequence[str]]) -> list[Side]:
+    """Columns without what is missing, as both sides get them."""
+    return [
+        Side(name, "string", tuple(value for value in values if value))
+        for name, values in columns.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("documents", "reference", "ids"),
+    [
+        (GERMAN["invoices"], GERMAN["orders"], ("Rechnung", "Bestellnummer")),
+        (GERMAN["orders"], GERMAN["invoices"], (None, None)),
+        (
+            shipped("invoices_1k/invoices.csv"),
+            shipped("invoices_1k/purchase_orders.csv"),
+            ("invoice_id", "po_id"),
+        ),
+        (shipped("restaurants_zagats.csv"), shipped("restaurants_fodors.csv"), ("id", "id")),
+        (shipped("dblp_acm_acm.csv"), shipped("dblp_acm_dblp.csv"), ("id", "id")),
+        (shipped("febrl4_b.csv"), shipped("febrl4_a.csv"), (None, None)),
+        ({"colour": ["red"]}, {"weight": ["3.20"]}, (None, None)),
+    ],
+    ids=["german", "german, turned", "invoices", "restaurants", "papers", "people", "nothing"],
+)
+async def test_the_page_and_the_command_propose_the_same(
+    page: Page,
+    documents: Mapping[str, Sequence[str]],
+    reference: Mapping[str, Sequence[str]],
+    ids: tuple[str | None, str | None],
+) -> None:
+    fields, columns = sides(documents), sides(reference)
+    given = [
+        [{"name": side.name, "type": side.type, "values": list(side.values)} for side in both]
+        for both in (fields, columns)
+    ]
+    here = await call(page, "suggest", "proposeFor", *given, {"document": ids[0], "table": ids[1]})
+    there = suggest.propose_for(fields, columns, *ids)
+    assert [{**each, "weight": round(each["weight"], 2)} for each in here] == there
+    affinities = await page.evaluate(AFFINITIES, given)
+    assert affinities == [
+        pytest.approx([suggest.affinity(field, column) for column in columns]) for field in fields
+    ]
+
+
+async def test_weights_share_a_hundred_percent_however_they_are_moved(page: Page) -> None:
+    weights = [1 / 3, 1 / 3, 1 / 3]
+    for place, value in ((0, 1.0), (0, 0.0), (1, 0.37), (2, 0.05), (0, 0.51)):
+        weights = await call(page, "weights", "reweigh", weights, place, value)
+        assert weights[place] == value
+        assert sum(weights) == pytest.approx(1)
+        assert sum(await call(page, "weights", "percents", weights)) == 100
+    assert await call(page, "weights", "reweigh", [0.4], 0, 0.1) == [1]
+    assert await call(page, "weights", "percents", [1 / 3, 1 / 3, 1 / 3]) == [34, 33, 33]
+    assert await call(page, "weights", "percents", []) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "delimiter"),
+    [
+        ("a,b\n1,2\n", ["a", "b"], ","),
+        ("name;total, net\nVega;1,5\nNord;2,5\n", ["name", "total, net"], ";"),
+        ("name\ttotal\nVega, Inc\t1\n", ["name", "total"], "\t"),
+        ('"a,b";c\n"1;2";3\n', ["a,b", "c"], ";"),
+        ("\ufeffalone\nx\n", ["alone"], ","),
+    ],
+)
+async def test_how_a_csv_is_written_is_seen_in_its_rows(
+    page: Page, text: str, columns: list[str], delimiter: str
+) -> None:
+    seen = await peek(page, "table.csv", text.encode(), {})
+    assert (seen["names"], seen["delimiter"], seen["encoding"]) == (columns, delimiter, None)
+
+
+async def test_letters_of_old_spreadsheets_are_read_and_what_one_says_decides(page: Page) -> None:
+    content = "Käufer|Größe\nMüller, Söhne|3\n".encode("cp1252")
+    seen = await peek(page, "alt.CSV", content, {})
+    assert (seen["names"], seen["encoding"]) == (["Käufer", "Größe"], "windows-1252")
+    said = await peek(page, "alt.csv", content, {"delimiter": ",", "encoding": "windows-1252"})
+    assert said["names"] == ["Käufer|Größe"]
+    assert await peek(page, "lines.ndjson", b'{"a": 1}\n{"b": null}\n', {}) == {
+        "names": ["a", "b"],
+        "rows": [["1", ""], ["", ""]],
+    }
+    assert await peek(page, "lines.ndjson", b"not json\n", {}) is None
+    assert await peek(page, "table.parquet", b"PAR1", {}) is None
+    assert await peek(page, "broken.xlsx", b"PK", {}) is None
+
+
+async def test_a_workbook_is_unpacked_to_its_sheets_and_rows(page: Page) -> None:
+    day = (datetime.date(2024, 3, 5) - datetime.date(1899, 12, 30)).days
+    rows: list[list[object]] = [
+        ["Nr", "Kunde", "Datum"],
+        ["K-1", "Müller & <Söhne>", Cell(day, workbooks.DATE)],
+    ]
+    content = workbooks.make(
+        Sheet("alt", [["x"]], state="hidden"),
+        Sheet("Bestand ä", [[None], *rows, ["K-2", None, 7]]),
+        Sheet("Notizen", [["y"], [True]]),
+    )
+    seen = await peek(page, "buch.xlsx", content, {})
+    assert (seen["sheets"], seen["sheet"]) == (["Bestand ä", "Notizen"], "Bestand ä")
+    assert seen["names"] == ["Nr", "Kunde", "Datum"]
+    assert seen["rows"] == [["K-1", "Müller & <Söhne>", "2024-03-05"], ["K-2", "", "7"]]
+    assert (await peek(page, "buch.xlsx", content, {"sheet": "Notizen"}))["names"] == ["y"]
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "chosen", "proposed", "told"),
+    [
+        (["po_id", "name"], [["1", "a"], ["2", "a"]], "po_id", "po_id", None),
+        (["po_id", "name"], [["1", "a"], ["2", "a"]], "name", "po_id", "rows 1 and 2"),
+        (["id", "x"], [["1", "a"], ["", "a"]], "id", "", "Row 2 has nothing in “id”"),
+        (["total", "x"], [["1.50", "a"], ["2.50", "a"]], "total", "", "amount or a date"),
+        (["po", "line"], [["1", "1"], ["1", "2"], ["2", "1"]], "", "", "“po” and “line” together"),
+        (["code"], [["a1"], ["a2"]], "", "code", "“code” is different in every row"),
+        (["x"], [["a"], ["a"]], "", "", None),
+        (["x"], [], "", "", None),
+    ],
+)
+async def test_a_column_of_ids_is_proposed_and_a_wrong_one_is_told(
+    page: Page, names: list[str], rows: list[list[str]], chosen: str, proposed: str, told: str
+) -> None:
+    inside = {"names": names, "rows": rows}
+    assert await call(page, "ids", "idColumn", inside) == proposed
+    hint = await call(page, "ids", "idHint", inside, chosen)
+    assert (hint is None) == (told is None)
+    assert (told or "") in (hint or "")
+
+
+def side(name: str, *values: str) -> dict[str, object]:
+    return {"name": name, "type": "string", "values": list(values)}
+
+
+async def test_what_speaks_against_a_mapping_is_told(page: Page) -> None:
+    invoices = side("invoice_id", *(f"INV-{number}" for number in range(12)))
+    orders = side("po_id", *(f"PO-{number}" for number in range(12)))
+    exact, near = {"strategy": "exact"}, {"strategy": "numeric_range"}
+    hint = await call(page, "hints", "mappingHint", exact, invoices, orders)
+    assert "None of the 12 values looked at in “invoice_id”" in hint
+    assert await call(page, "hints", "mappingHint", exact, orders, orders) is None
+    words = side("note", "please", "urgent", "paid 3")
+    hint = await call(page, "hints", "mappingHint", near, words, side("total", "1", "2"))
+    assert "“note” do not read as a number, such as “please”" in hint
+    dated = {"strategy": "date_range"}
+    assert await call(page, "hints", "mappingHint", dated, side("d", "1.3.24"), words) is not None
+    assert await call(page, "hints", "mappingHint", {"strategy": "fuzzy"}, words, orders) is None
+
+
+async def test_a_field_added_by_hand_begins_at_the_column_that_is_most_like_it(page: Page) -> None:
+    columns = [side("number", "PO-1", "PO-2"), side("total", "10.50", "7.25"), side("vendor", "V")]
+    added = await call(page, "hints", "bestMapping", side("amount_total", "10.50"), columns, [])
+    assert (added["target"], added["strategy"]) == ("total", "numeric_range")
+
+
+async def test_levels_count_a_sample_without_a_new_run(page: Page) -> None:
+    sample = [0.2, 0.5, 0.84, 0.85, 1]
+    levels = {"threshold": 0.85, "review": 0.5}
+    parts = await call(page, "level", "countParts", sample, levels)
+    assert parts == {"matched": 2, "unsure": 2, "low": 1}
