@@ -75,6 +75,14 @@ def test_it_shows_every_route_every_error_and_every_schema(page: Reader) -> None
     assert {f"schema-{name}" for name in DESCRIBED["components"]["schemas"]} <= set(page.ids)
 
 
+def test_what_two_paths_do_is_shown_once(page: Reader) -> None:
+    uploads = [link for link in page.links if "create_reference_data" in link]
+    assert uploads == ["#operation-create_reference_data"] * 2  # the list is there twice
+    shown = render(DESCRIBED)
+    assert shown.count("<h3>Upload reference data</h3>") == 1
+    assert "<wbr>".join(["<code>/", "v1/", "matching/", "reference-data</code>"]) in shown
+
+
 def test_nothing_on_it_runs_or_styles_itself(page: Reader) -> None:
     assert not {"script", "style", "iframe", "img", "form"} & set(page.elements)
     assert "style" not in page.attributes

@@ -84,6 +84,8 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Json]:
         written = _operation(operation, endpoint.path, error_codes(operation, endpoint), schemas)
         written["operationId"] = identifier
         written["x-scope"] = endpoint.scope.value
+        if identifier != OPERATIONS[endpoint.handler].id:
+            written["x-same-as"] = OPERATIONS[endpoint.handler].id
         paths[template(endpoint.path)][endpoint.method.lower()] = written
     for path, operation in OPEN_OPERATIONS.items():
         codes = () if path in PROBES else ("validation_error", "internal_error", "unavailable")

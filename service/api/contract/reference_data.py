@@ -230,7 +230,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
         summary="List reference data",
         query=list_query(reference_data.LISTING),
         headers=("If-None-Match",),
-        replies={200: json_reply("A page, oldest first.", ReferenceDataPage, "ETag", "Link")},
+        replies={200: json_reply("A page, newest first.", ReferenceDataPage, "ETag", "Link")},
     ),
     reference_data.read: Operation(
         id="get_reference_data",

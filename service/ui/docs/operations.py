@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from service.ui.docs import markup, schemas
@@ -20,15 +20,26 @@ def anchor(operation: Document) -> str:
     return f"operation-{operation['operationId']}"
 
 
-def section(document: Document, path: str, method: str, operation: Document) -> str:
-    """Show one operation."""
+def section(
+    document: Document,
+    path: str,
+    method: str,
+    operation: Document,
+    also: Sequence[tuple[str, str, Document]] = (),
+) -> str:
+    """Show one operation, and where else it is found."""
     scope = operation.get("x-scope")
     needs = f"needs the scope {markup.code(scope)}" if scope else "needs no key"
-    route = f'<span class="method">{method.upper()}</span> {_path(path)}'
+    others = "".join(
+        f'<p class="route" id="{anchor(other)}">{_route(other_method, other_path)} '
+        '<span class="scope">does the same</span></p>'
+        for other_path, other_method, other in also
+    )
     parts = [
         f'<section class="operation" id="{anchor(operation)}">',
         f"<h3>{markup.prose(operation['summary'])}</h3>",
-        f'<p class="route">{route} <span class="scope">{needs}</span></p>',
+        f'<p class="route">{_route(method, path)} <span class="scope">{needs}</span></p>',
+        others,
         markup.paragraphs(operation.get("description", "")),
         _parameters(document, operation),
         _body(operation),
@@ -37,6 +48,10 @@ def section(document: Document, path: str, method: str, operation: Document) -> 
         "</section>",
     ]
     return "".join(parts)
+
+
+def _route(method: str, path: str) -> str:
+    return f'<span class="method">{method.upper()}</span> {_path(path)}'
 
 
 def _path(path: str) -> str:

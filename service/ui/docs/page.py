@@ -1,5 +1,6 @@
 """What does the page about the API show? All of the description, made on the server, no script."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from html import escape
 
@@ -26,11 +27,18 @@ def render(document: Document) -> str:
     by_tag: dict[str, list[tuple[str, str, Document]]] = {
         tag["name"]: [] for tag in document["tags"]
     }
+    # What a second path does as well is told at the first one.
+    also: defaultdict[str, list[tuple[str, str, Document]]] = defaultdict(list)
     for path, method, operation in _operations(document):
-        by_tag[operation["tags"][0]].append((path, method, operation))
+        if "x-same-as" in operation:
+            also[operation["x-same-as"]].append((path, method, operation))
+        else:
+            by_tag[operation["tags"][0]].append((path, method, operation))
     sections = "".join(
         f'<h2 id="{_tag_anchor(tag)}">{escape(tag)}</h2>'
-        + "".join(operations.section(document, *each) for each in listed)
+        + "".join(
+            operations.section(document, *each, also[each[2]["operationId"]]) for each in listed
+        )
         for tag, listed in by_tag.items()
     )
     return (
