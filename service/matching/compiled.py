@@ -17,6 +17,9 @@ SIGNATURE_BITS = 128
 # The document's side of a comparison is held in at most 64 machine words.
 LONGEST_TEXT = 64 * 64
 MAX_ALPHABET = 65_535
+# A column of at most so many distinct values is scored whole for each document.
+SMALL_DICTIONARY = 256
+MOST_COMPANIONS = 2
 # Stands for the first position of a document that brute force searches faster.
 LEFT_TO_BRUTE_FORCE = -2
 
@@ -57,6 +60,9 @@ class ColumnPointers(Structure):
         ("is_flat", c_int64),
         ("is_clustered", c_int64),
         ("bytes", c_int64),
+        ("companion_places", c_void_p),
+        ("companions", c_void_p),
+        ("companion_count", c_int64),
     ]
 
 
@@ -127,6 +133,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "make_workspace": (c_void_p, [POINTER(IndexPointers)]),
     "free_workspace": (None, [c_void_p]),
     "group_rows": (None, [c_void_p, c_int64, c_int64, c_void_p, c_void_p]),
+    "group_beside": (None, [c_void_p, c_void_p, c_int64, c_int64, c_void_p]),
     "sign_texts": (None, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "sort_texts": (None, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "take_texts": (None, [*[c_void_p] * 3, c_int64, *[c_void_p] * 2]),

@@ -22,7 +22,13 @@ from service.domain.configs import (
 )
 from service.matching.columns import MISSING, Kind, Reading
 from service.matching.comparators import credits_near_misses
-from service.matching.compiled import MAX_ALPHABET, load_kernel
+from service.matching.compiled import (
+    MAX_ALPHABET,
+    MOST_COMPANIONS,
+    SMALL_DICTIONARY,
+    address,
+    load_kernel,
+)
 from service.matching.reference_column import ReferenceColumn
 from service.matching.text_layout import (
     Arrays,
@@ -37,6 +43,8 @@ from service.matching.texts import Texts
 # A relative window around a number is one stretch of numbers up to half of it; what is wider, and
 # what has no bound that costs less than the score itself, is scored for each distinct value.
 MOST_RELATIVE_TOLERANCE = 0.45
+# With fewer texts, companions cost as much as they spare.
+_FEWEST_TEXTS = 1_000
 _SAMPLE_SIZE, _SAMPLE_SIZE_OF_MANY, _MANY_ROWS = 64, 256, 50_000
 
 
@@ -48,6 +56,9 @@ class SearchKind(IntEnum):
     WINDOW = 2
     TABLE = 3
     TOKENS = 4
+
+
+_OF_TEXTS = (SearchKind.EXACT, SearchKind.FUZZY, SearchKind.TOKENS)
 
 
 def kind_of(mapping: FieldMapping, alphabet: int) -> SearchKind:
@@ -99,13 +110,35 @@ def lay_out(
     sampled = rng.choice(row_count, size, replace=False)
     for place, each in enumerate(laid):
         cells[:, place] = codes[place][order]
-        drawn = codes[place][sampled]
-        each["sample"] = drawn[drawn != MISSING]
+        each["sample"] = codes[place][sampled]
         each["is_clustered"] = np.array([place == clustered], dtype=np.int64)
         column_cells = np.ascontiguousarray(cells[:, place])
         each["starts"], each["rows"] = group(kernel, column_cells, int(each["distinct"][0]))
+    for place, each in enumerate(laid):
+        each |= _lay_out_companions(kernel, place, laid, cells)
         arrays |= {f"{place}.{name}": array for name, array in each.items()}
     return arrays
+
+
+def _lay_out_companions(
+    kernel: CDLL, place: int, laid: Sequence[Arrays], cells: NDArray[np.int32]
+) -> Arrays:
+    """Note beside each of many texts which values of mappings with few values its rows have.
+
+    `companions` uint64 [companions, distinct]: see kernel/companions.h.
+    """
+    sizes = {other: int(each["distinct"][0]) for other, each in enumerate(laid)}
+    is_text = int(laid[place]["kind"][0]) in _OF_TEXTS
+    small = [other for other, size in sizes.items() if 1 < size <= SMALL_DICTIONARY]
+    if not is_text or sizes[place] < _FEWEST_TEXTS or not small:
+        return {}
+    chosen = sorted(small, key=sizes.__getitem__, reverse=True)[:MOST_COMPANIONS]
+    groups = np.zeros((len(chosen), sizes[place]), dtype=np.uint64)
+    own = np.ascontiguousarray(cells[:, place])
+    for other, beside in zip(groups, chosen, strict=True):
+        codes = np.ascontiguousarray(cells[:, beside])
+        kernel.group_beside(address(own), address(codes), len(codes), sizes[beside], address(other))
+    return {"companion_places": np.array(chosen, dtype=np.int64), "companions": groups}
 
 
 def _lay_out_values(kernel: CDLL, mapping: FieldMapping, column: ReferenceColumn) -> Arrays:

@@ -40,7 +40,7 @@ _ARRAYS = (
     *("starts", "rows", "numbers", "offsets", "symbols", "signatures", "shared"),
     "length_starts",
     *("bit_starts", "sample", "masses", "token_starts", "tokens", "text_starts", "texts"),
-    "text_masses",
+    *("text_masses", "companion_places", "companions"),
 )
 
 
@@ -145,6 +145,8 @@ def _point(layout: Mapping[str, NDArray[Any]], pointers: ColumnPointers) -> None
             fill(pointers, {name: layout[name][0].item()})
     if "sample" in layout:
         pointers.sample_size = len(layout["sample"])
+    if "companions" in layout:
+        pointers.companion_count = len(layout["companion_places"])
     if "symbols" in layout:
         pointers.longest = len(layout["length_starts"]) - 2
         pointers.alphabet = len(layout["alphabet_points"])

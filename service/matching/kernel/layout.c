@@ -2,7 +2,7 @@
  * a search needs.
  */
 #include "layout.h"
-#include "texts.h"
+#include "companions.h"
 
 /* Group rows by code, in rising order of row: `starts` [distinct + 1], `rows`. */
 EXPORTED void group_rows(const int32_t *codes, int64_t count, int64_t distinct, int32_t *starts, int32_t *rows) {
@@ -14,6 +14,13 @@ EXPORTED void group_rows(const int32_t *codes, int64_t count, int64_t distinct, 
         if (codes[row] >= 0) rows[starts[codes[row]]++] = (int32_t)row;
     for (int64_t code = distinct; code > 0; code--) starts[code] = starts[code - 1];
     starts[0] = 0;
+}
+
+/* Write for each code of a column which groups the codes beside it in its rows are of. */
+EXPORTED void group_beside(const int32_t *codes, const int32_t *beside, int64_t count, int64_t distinct_beside,
+                           uint64_t *groups) {
+    for (int64_t row = 0; row < count; row++)
+        if (codes[row] >= 0) groups[codes[row]] |= UINT64_C(1) << group_of(beside[row], distinct_beside);
 }
 
 /* Write the signature of each text. */

@@ -10,19 +10,6 @@
 
 #define PARTS 96
 
-/* What a row not seen yet can score by a mapping that is brought down so far. */
-static inline double weighted(const struct term *term, double reach) {
-    return term->weight * (reach > term->floor ? reach : term->floor);
-}
-
-/* What a row not seen yet can score in all, leaving out one mapping (or none: -1). */
-static inline double reach_of_others(const struct query *query, int64_t without) {
-    double sum = 0.0;
-    for (int64_t at = 0; at < query->count; at++)
-        if (at != without) sum += weighted(&query->terms[at], query->terms[at].reach);
-    return sum;
-}
-
 /* Whether a row not seen yet may agree in the mapping. */
 static inline bool is_open(const struct term *term) { return term->weight * term->reach > 0.0; }
 
@@ -39,35 +26,38 @@ static inline int parts_of(double reach, double room) {
     return (int)ceil(reach / room * PARTS);
 }
 
+/* Where a level is the cheapest way to a sum, note it. Without branches: several parts at once. */
+static inline void offer_level(const float *costs, float *next, int32_t *choices, int level, int parts, float cost) {
+    for (int part = parts; part < PARTS; part++) {
+        float offered = costs[part - parts] + cost;
+        bool is_cheaper = offered < next[part];
+        next[part] = is_cheaper ? offered : next[part];
+        choices[part] = is_cheaper ? level : choices[part];
+    }
+}
+
 /* Choose levels; chosen[term] is a place in its levels, or -1 to leave it. Returns the cost, or
  * INFINITY when no choice is enough. */
 static inline double choose(const struct query *query, int *chosen) {
-    static const double NEVER = INFINITY;
-    double costs[PARTS], next[PARTS];
-    int8_t choices[MAX_MAPPINGS][PARTS];
+    float costs[PARTS], next[PARTS];
+    int32_t choices[MAX_MAPPINGS][PARTS];
     double room = least_score(query) - 2 * SLACK;
-    for (int part = 0; part < PARTS; part++) costs[part] = part ? NEVER : 0.0;
+    for (int part = 0; part < PARTS; part++) costs[part] = part ? INFINITY : 0.0f;
     for (int64_t at = 0; at < query->count; at++) {
         const struct term *term = &query->terms[at];
-        for (int part = 0; part < PARTS; part++) next[part] = NEVER;
+        for (int part = 0; part < PARTS; part++) next[part] = INFINITY, choices[at][part] = -1;
         for (int level = -1; level < term->level_count; level++) {
             double reach = level < 0 ? term->reach : term->levels[level].reach;
             double cost = level < 0 ? 0.0 : term->levels[level].cost;
             if (level >= 0 && reach >= term->reach) continue;
-            int parts = parts_of(weighted(term, reach), room);
-            for (int part = parts; part < PARTS; part++) {
-                if (costs[part - parts] + cost < next[part]) {
-                    next[part] = costs[part - parts] + cost;
-                    choices[at][part] = (int8_t)level;
-                }
-            }
+            offer_level(costs, next, choices[at], level, parts_of(weighted(term, reach), room), (float)cost);
         }
         memcpy(costs, next, sizeof costs);
     }
     int best = 0;
     for (int part = 1; part < PARTS; part++)
         if (costs[part] < costs[best]) best = part;
-    if (costs[best] == NEVER) return NEVER;
+    if (costs[best] == INFINITY) return INFINITY;
     for (int64_t at = query->count - 1, part = best; at >= 0; at--) {
         const struct term *term = &query->terms[at];
         int level = chosen[at] = choices[at][part];
@@ -89,6 +79,26 @@ static inline double choose_all(const struct query *query, int *chosen) {
         cost += term->levels[last].cost;
     }
     return cost;
+}
+
+/* Choose to bring one mapping of texts down so far that no unseen row is left to be good, whatever
+ * the others score; returns the cost. */
+static inline double choose_one(struct query *query, int64_t *chosen, double *level) {
+    double least = INFINITY;
+    for (int64_t at = 0; at < query->count; at++) {
+        struct term *term = &query->terms[at];
+        if (!is_compared_as_text(term->column) || term->table || !is_open(term)) continue;
+        double others = reach_of_others(query, at);
+        double asked = (least_score(query) - 2 * SLACK - others) / term->weight;
+        if (asked < term->floor || asked <= 0.0 || asked >= term->reach) continue;
+        estimate(query, term, others);
+        double cost = cost_of_level(query, term, asked);
+        if (!(cost < least)) continue;
+        least = cost;
+        *chosen = at;
+        *level = asked;
+    }
+    return least;
 }
 
 /* Carry out the cheapest move of the plan; it may make the others cheaper or needless. */
@@ -157,12 +167,19 @@ static inline bool search_document(struct query *query) {
         double cost = choose(query, chosen), cost_of_open = choose_all(query, all_open);
         bool is_open_best = cost_of_open < cost;
         if (is_open_best) cost = cost_of_open;
+        int64_t one = -1;
+        double level = 0.0, cost_of_one = choose_one(query, &one, &level);
+        bool is_one_best = cost_of_one <= cost;
+        if (is_one_best) cost = cost_of_one;
         if (by_brute_force < cost && by_brute_force < all) return false;
         if (!(cost < all)) {
             visit_every_row(query);
             return true;
         }
-        make_first_move(query, is_open_best ? all_open : chosen);
+        if (is_one_best)
+            lower(query, &query->terms[one], level, reach_of_others(query, one));
+        else
+            make_first_move(query, is_open_best ? all_open : chosen);
     }
     return true;
 }

@@ -45,10 +45,15 @@ static int open_text(struct query *query, struct term *term) {
     }
     term->best = has_equal(term) || column->kind == FUZZY ? 1.0 : column->near;
     for (int64_t drawn = 0; drawn < column->sample_size; drawn++) {
-        int64_t code = column->sample[drawn], length = text_length(column, code);
-        double alike = similarity(common_subsequence(term, code), term->length, length);
-        term->sampled[drawn] = alike;
-        term->sampled_bounds[drawn] = similarity(most_common(term, code, length), term->length, length);
+        int64_t code = column->sample[drawn];
+        term->sampled[drawn] = -1.0;
+        if (code == MISSING) continue;
+        int64_t length = text_length(column, code);
+        term->sampled[drawn] = similarity(common_subsequence(term, code), term->length, length);
+    }
+    for (int place = 0; place < SPREAD; place++) {
+        int64_t code = spread_code(column, place), length = text_length(column, code);
+        term->spread[place] = similarity(most_common(term, code, length), term->length, length);
     }
     term->sampled_count = column->sample_size;
     trace_sample(term);
@@ -78,6 +83,8 @@ static int open_term(struct query *query, struct term *term) {
     term->table = NULL;
     term->level_count = 0;
     term->sampled_count = 0;
+    term->companion_count = 0;
+    term->estimated_least = -1.0;
     term->best = 1.0;
     if (column->kind == WINDOW) {
         term->number = term->field->numbers[term->value];
@@ -130,6 +137,26 @@ static void seed_best(struct query *query, const struct term *term) {
     }
 }
 
+/* Of a mapping of texts, the rows of the most similar of the sample: some, and enough of them. */
+static void seed_sampled(struct query *query, const struct term *term) {
+    const struct column *column = term->column;
+    double below = 2.0;
+    for (int64_t rows = 0; rows < MAX_CANDIDATES && term->sampled_count;) {
+        double best = 0.0;
+        for (int64_t drawn = 0; drawn < term->sampled_count; drawn++)
+            if (term->sampled[drawn] > best && term->sampled[drawn] < below) best = term->sampled[drawn];
+        if (best <= 0.0) return;
+        for (int64_t drawn = 0; drawn < term->sampled_count && rows < SEED_ROWS; drawn++) {
+            if (term->sampled[drawn] != best) continue;
+            int64_t start = column->starts[column->sample[drawn]];
+            int64_t count = column->starts[column->sample[drawn] + 1] - start;
+            visit_all(query, column->rows + start, count < SEED_ROWS ? count : SEED_ROWS);
+            rows += count;
+        }
+        below = best;
+    }
+}
+
 /* Visit some rows that are likely good, so that the least score is high when the search begins. */
 static void seed(struct query *query) {
     for (int64_t at = 0; at < query->count; at++) {
@@ -143,13 +170,7 @@ static void seed(struct query *query) {
             visit_all(query, column->rows + start + skipped, count < SEED_ROWS ? count : SEED_ROWS);
         }
         if ((column->kind == TOKENS || term->table) && term->best > 0) seed_best(query, term);
-        int64_t best = -1;
-        for (int64_t drawn = 0; drawn < term->sampled_count; drawn++)
-            if (best < 0 || term->sampled[drawn] > term->sampled[best]) best = drawn;
-        if (best >= 0) {
-            int64_t start = column->starts[column->sample[best]], end = column->starts[column->sample[best] + 1];
-            visit_all(query, column->rows + start, end - start < SEED_ROWS ? end - start : SEED_ROWS);
-        }
+        seed_sampled(query, term);
     }
     visit_waiting(query);
 }
@@ -267,6 +288,7 @@ int64_t SEARCH(const struct index *index, const struct batch *batch, struct work
         if (!failed) {
             leave_out(query, batch);
             seed(query);
+            for (int64_t at = 0; at < query->count; at++) join_companions(query, &query->terms[at]);
             for (int64_t at = 0; at < query->count; at++) level(query, &query->terms[at]);
             bool is_done = search_document(query);
             for (int place = 0; place < MAX_CANDIDATES; place++) {

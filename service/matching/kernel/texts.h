@@ -17,6 +17,11 @@ static inline int64_t most_common(const struct term *term, int64_t code, int64_t
     return common + (excess < term->excess ? excess : term->excess);
 }
 
+/* Texts far apart in the order of lengths and symbols, to stand for all. */
+static inline int64_t spread_code(const struct column *column, int place) {
+    return (2 * place + 1) * column->distinct / (2 * SPREAD);
+}
+
 /* The signature of a text; returns how many of its symbols it holds. */
 static inline int64_t sign(const uint8_t *bit_starts, const uint16_t *text, int64_t length,
                            uint64_t *signature) {
@@ -125,6 +130,7 @@ static inline void trace_sample(struct term *term) {
     if (term->words > 1 || term->length > MOST_SHARED) return;
     for (int64_t drawn = 0; drawn < column->sample_size && term->traced_count < MAX_TRACED; drawn++) {
         int64_t code = column->sample[drawn];
+        if (code == MISSING) continue;
         const uint16_t *text = column->symbols + column->offsets[code];
         int64_t length = column->offsets[code + 1] - column->offsets[code];
         if (length > MOST_SHARED) continue;

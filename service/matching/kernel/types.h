@@ -21,6 +21,10 @@
 #define BLOCK 64
 #define SMALL_DICTIONARY 256
 #define MOST_SHARED 127
+#define SPREAD 32
+#define MOST_COMPANIONS 2
+#define GROUPS 64
+#define GROUP_STEPS 64
 #define MISSING (-1)
 
 /* Bounds are slackened by this, so that rounding never leaves out a row that belongs in. */
@@ -44,7 +48,7 @@ struct column {
     int64_t longest;
     int64_t alphabet; /* symbols are 1 to alphabet; 0 stands for any other character */
     const uint8_t *bit_starts; /* [alphabet + 2]: signature bits of each symbol */
-    const int32_t *sample; /* codes of rows drawn at random */
+    const int32_t *sample; /* codes of rows drawn at random, the same for all columns */
     int64_t sample_size;
     const double *masses; /* TOKENS: [vocabulary] */
     const int32_t *token_starts; /* TOKENS: [distinct + 1] into tokens */
@@ -61,6 +65,9 @@ struct column {
     int64_t is_flat;
     int64_t is_clustered; /* rows stand in the order of this column's codes */
     int64_t bytes; /* TABLE: of all distinct texts */
+    const int64_t *companion_places; /* [companion_count] mappings with few values */
+    const uint64_t *companions; /* [companion_count, distinct] groups of their values beside a text */
+    int64_t companion_count;
 };
 
 struct index {
@@ -158,6 +165,17 @@ struct level {
     double cost;
 };
 
+/* A mapping with few values beside one with many texts: what rows not seen can score by it. */
+struct companion {
+    struct term *beside;
+    const uint64_t *groups; /* [distinct] of the texts */
+    double reach; /* of the mapping, for which the following is worked out */
+    double most; /* weighted, like the following */
+    double scores[SMALL_DICTIONARY + 1]; /* by code; of rows without a value in the first place */
+    double steps; /* for a score of 1 */
+    uint64_t reaching[GROUP_STEPS]; /* groups that score at least so many steps */
+};
+
 /* One mapping for the document at hand. */
 struct term {
     const struct column *column;
@@ -178,9 +196,14 @@ struct term {
     int64_t excess; /* symbols beyond the signature */
     const double *table; /* [distinct] scores, when all are known */
     double token_mass;
-    double sampled[MAX_SAMPLE]; /* similarities of the sample, and their bounds by signature */
-    double sampled_bounds[MAX_SAMPLE];
+    double sampled[MAX_SAMPLE]; /* similarities of the sample; of rows without a value -1 */
     int64_t sampled_count;
+    double spread[SPREAD]; /* bounds by signature of texts far apart: see spread_code */
+    double hopeful[MAX_SAMPLE], hopeful_spread[SPREAD]; /* those that can come among the best */
+    int hopeful_count, hopeful_spread_count;
+    double estimated_others, estimated_least; /* for which they were worked out */
+    struct companion companions[MOST_COMPANIONS];
+    int companion_count;
     uint8_t misses[MAX_TRACED][MOST_SHARED + 1]; /* after so many symbols of the sample's first */
     int64_t traced_count;
     struct level levels[MAX_LEVELS];

@@ -321,6 +321,57 @@ def test_whole_data_sets(name: str, scorer: Scorer) -> None:
     assert_same(index, rules, task.documents)
 
 
+@pytest.mark.parametrize("scorer", [Scorer.TOKEN_SORT, Scorer.IDF])
+@pytest.mark.parametrize("weight", [0.3, 0.5, 0.7])
+def test_texts_alone(weight: float, scorer: Scorer) -> None:
+    task = TASKS["invoices-10k"]
+    name = FuzzyMapping(source="vendor_name", target="vendor_name", weight=weight, scorer=scorer)
+    text = FuzzyMapping(source="description", target="description", weight=1 - weight)
+    rules = MatchingRules(field_mappings=(name, text))
+    assert_same(build(rules, task.row_ids, task.columns), rules, task.documents)
+
+
+def draw_with_few_values(draw: random.Random) -> list[FieldMapping]:
+    """Return mappings of a text with many values, of some with few, and maybe of identifiers."""
+    scorer = draw.choice([Scorer.TOKEN_SORT, Scorer.TOKEN_SORT, Scorer.IDF])
+    least, years = draw.choice([0.0, 0.0, 0.7]), draw.choice([1.0, 3.0])
+    name = FuzzyMapping(source="name", target="name", weight=0.5, scorer=scorer, min_score=least)
+    few: list[FieldMapping] = [
+        FuzzyMapping(source="kind", target="kind", weight=draw.choice([0.2, 0.5, 1.0])),
+        ExactMapping(source="kind", target="kind", weight=0.3),
+        ExactMapping(source="group", target="group", weight=0.2),
+        NumericRangeMapping(source="year", target="year", weight=0.3, tolerance_absolute=years),
+    ]
+    identifier = ExactMapping(source="identifier", target="identifier", weight=0.3)
+    return [name, *draw.sample(few, draw.choice([1, 1, 2, 3])), *draw.choice([[], [identifier]])]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_few_values_beside_many_texts(seed: int) -> None:
+    drawn = Drawn(200 + seed)
+    draw = drawn.draw
+    kinds = [drawn.name() for _ in range(draw.choice([3, 40, 63, 64, 250]))]
+    names = [drawn.name() for _ in range(draw.choice([3, 900]))]
+    rows: list[dict[str, str | None]] = [
+        drawn.row()
+        | {
+            "name": f"{draw.choice(names)} {drawn.name()}"[: draw.choice([9, 30, 200])],
+            "kind": draw.choice([*kinds, None]),
+            "year": str(2000 + draw.randrange(9)),
+        }
+        for _ in range(3_000)
+    ]
+    documents = [
+        draw.choice(rows) | draw.choice([{}, {"kind": draw.choice(kinds)}, drawn.row()])
+        for _ in range(40)
+    ]
+    rules = MatchingRules(
+        field_mappings=normalize_weights(draw_with_few_values(draw)),
+        missing=draw.choice([*MissingPolicy]),
+    )
+    assert_same(build_index(rules, rows), rules, documents)
+
+
 @pytest.mark.parametrize("scorer", Scorer)
 @pytest.mark.parametrize("seed", range(8))
 def test_a_mapping_alone_or_with_a_light_one(scorer: Scorer, seed: int) -> None:
