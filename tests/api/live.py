@@ -182,7 +182,17 @@ async def running(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that leaves the signals to the tests."""
+    """uvicorn that leaves the signals to the tests, and stops at once when it is told to."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        """Serve until `told` is set."""
+        super().__init__(config)
+        self.told = asyncio.Event()
+
+    async def main_loop(self) -> None:  # type: ignore[explicit-override] # from 3.12
+        """Wait: uvicorn looks ten times a second whether it should end."""
+        await self.on_tick(0)
+        await self.told.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:  # type: ignore[explicit-override] # from 3.12
@@ -212,6 +222,7 @@ async def served(
                 yield f"http://127.0.0.1:{listener.getsockname()[1]}"
             finally:
                 server.should_exit = True
+                server.told.set()
                 await serving
 
 
