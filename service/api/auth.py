@@ -5,6 +5,7 @@ with a key (see `sign_in`); what it changes must come from a page of ours, becau
 cookies for any page.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -30,9 +31,10 @@ async def identify(request: Request, database: Database, callers: Memory[Caller]
 
     Raises CrossSiteRequestError for a change by session that does not come from a page of ours.
     """
-    token = _session_token(request)
-    if token is None or "authorization" in request.headers:
-        return await _by_key(_bearer_key(request), database, callers)
+    offered = request.headers.getlist("authorization")
+    token = None if offered else _session_token(request)
+    if token is None:
+        return await _by_key(_bearer_key(offered), database, callers)
     caller = await _by_session(token, database, callers)
     if request.method not in SAFE_METHODS:
         origins.check_ours(request)
@@ -103,8 +105,7 @@ def _session_token(request: Request) -> str | None:
     return request.cookies.get(origins.cookie_name(request))
 
 
-def _bearer_key(request: Request) -> str:
-    offered = request.headers.getlist("authorization")
+def _bearer_key(offered: Sequence[str]) -> str:
     if not offered:
         raise UnauthorizedError("Send an API key: `Authorization: Bearer ms_…`.")
     scheme, _, key = offered[0].strip().partition(" ")

@@ -7,16 +7,16 @@ nothing but the request's id.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api import replies
+from service.api.exchanges import has_begun
 from service.api.metrics import route_of
 from service.api.replies import Json
 from service.api.request_ids import request_id
@@ -69,15 +69,11 @@ CODES_BY_STATUS: dict[int, str] = {
 }
 
 
-def exception_handlers() -> dict[Any, ExceptionHandler]:
-    """Return the handlers of errors that are raised on purpose."""
-    return {MatchstreamError: _answer, HTTPException: _answer}
+class Errors:
+    """Answer every error as a problem: those raised on purpose as they say, what nobody expected
+    with `internal_error`, logged with its traceback.
 
-
-class UnexpectedErrors:
-    """Answer what nobody expected with `internal_error`, and log it with its traceback.
-
-    Stands inside `RequestIds`, whose id the answer carries.
+    Stands inside `Exchanges`, whose id the answer carries.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -86,39 +82,28 @@ class UnexpectedErrors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on as it comes, so that streams stay streams."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        has_started = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal has_started
-            has_started = True
-            await send(message)
-
         try:
-            await self.app(scope, receive, send_and_note)
+            await self.app(scope, receive, send)
         except ClientDisconnect:
             return
         except Exception as error:  # The edge of one request: it fails alone, and says its id.
-            request = Request(scope)
-            if has_started:
-                # Only the server can cut the connection, so that half a reply is not taken whole.
-                error.add_note(f"request_id: {request_id(request)}")
+            if scope["type"] != "http":
                 raise
-            # Not the path: it may name a document.
-            route = route_of(scope)
-            log.exception("request_failed", action="answer", method=scope["method"], route=route)
-            reply = problem_reply(request, "internal_error", "Something went wrong on our side.")
+            if has_begun(scope):
+                # Only the server can cut the connection, so that half a reply is not taken whole.
+                error.add_note(f"request_id: {request_id(scope)}")
+                raise
+            request = Request(scope)
+            reply = reply_to(request, error)
+            if reply is None:
+                # Not the path: it may name a document.
+                route = route_of(scope)
+                log.exception(
+                    "request_failed", action="answer", method=scope["method"], route=route
+                )
+                said = "Something went wrong on our side."
+                reply = problem_reply(request, "internal_error", said)
             await reply(scope, receive, send)
-
-
-async def _answer(request: Request, error: Exception) -> Response:
-    reply = reply_to(request, error)
-    if reply is None:
-        # No error for clients: the edge above treats it as unexpected.
-        raise error
-    return reply
 
 
 def reply_to(request: Request, error: Exception) -> Response | None:
@@ -173,7 +158,7 @@ def problem_reply(
         "instance": quote(request.scope["path"]),
         "code": code,
         "retryable": retryable,
-        "request_id": request_id(request),
+        "request_id": request_id(request.scope),
     }
     if problems:
         value["errors"] = [_place(problem) for problem in problems]

@@ -2,13 +2,13 @@
 
 import re
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.errors import problem_reply
 
 ANY = "*"
+_PORT = re.compile(r":\d*$")
 # Asked by whoever runs the service: before it is ready, and by whatever address it has. They tell
 # nothing that a page elsewhere could use.
 PROBES = frozenset({"/healthz", "/readyz"})
@@ -28,10 +28,9 @@ class AllowedHosts:
         if not is_checked or ANY in self._names:
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).getlist("host")
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         host = ", ".join(given)
-        name = re.sub(r":\d*$", "", host).lower()
-        if len(given) == 1 and name in self._names:
+        if len(given) == 1 and _PORT.sub("", host).lower() in self._names:
             await self.app(scope, receive, send)
             return
         detail = (

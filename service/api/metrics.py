@@ -1,17 +1,15 @@
 """How busy is the service? In figures for Prometheus, without a name or an id in them."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from service.api import parameters
 from service.api.context import services
@@ -19,8 +17,6 @@ from service.api.request_ids import state_of
 from service.domain.errors import UnavailableError
 from service.store import run_counts
 from service.store.database import Database
-
-log = structlog.get_logger()
 
 LAG_EVERY_SECONDS = 0.25
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
@@ -57,6 +53,8 @@ class Metrics:
             buckets=_LAG_BUCKETS,
             registry=registry,
         )
+        # Routes, methods and statuses are few.
+        self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._runs = Gauge(
             "matchstream_runs", "Runs that have not ended.", ("status",), registry=registry
         )
@@ -73,9 +71,19 @@ class Metrics:
     def count(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request whose reply has just begun."""
         method = scope["method"] if scope["method"] in _METHODS else _OTHER
-        route = route_of(scope)
-        self._requests.labels(method, route, str(status)).inc()
-        self._reply_seconds.labels(method, route).observe(seconds)
+        counters = self._counters.get((method, route_of(scope), status))
+        if counters is None:
+            counters = self._begin(method, route_of(scope), status)
+        counted, timed = counters
+        counted.inc()
+        timed.observe(seconds)
+
+    def _begin(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """Find the figures of such requests once: finding them takes longer than adding."""
+        counted = self._requests.labels(method, route, str(status))
+        timed = self._reply_seconds.labels(method, route)
+        self._counters[method, route, status] = counted, timed
+        return counted, timed
 
     @asynccontextmanager
     async def watching_loop(self) -> AsyncIterator[None]:
@@ -135,45 +143,3 @@ def route_of(scope: Scope) -> str:
     """Return the path under which a request is counted; it names no resource."""
     route: str = state_of(scope).get(_ROUTE, _OTHER)
     return route
-
-
-class CountedRequests:
-    """Counts every request, and how long its reply took to begin."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics, paths: Iterable[str]) -> None:
-        """Wrap `app`; `paths` are those of pages, which are counted under themselves."""
-        self.app = app
-        self._metrics = metrics
-        self._paths = frozenset(paths)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on as it comes, so that streams stay streams."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        began = time.perf_counter()
-        if scope["path"] in self._paths:
-            note_route(scope, scope["path"])
-
-        async def send_counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                seconds = time.perf_counter() - began
-                self._metrics.count(scope, message["status"], seconds)
-                _note(scope, message["status"], seconds)
-            await send(message)
-
-        await self.app(scope, receive, send_counted)
-
-
-def _note(scope: Scope, status: int, seconds: float) -> None:
-    """Log a request of the API, under its route: a path may name a document."""
-    route = route_of(scope)
-    if route.startswith("/v1"):
-        log.debug(
-            "request_answered",
-            action="answer",
-            method=scope["method"],
-            route=route,
-            status=status,
-            milliseconds=round(seconds * 1000, 1),
-        )

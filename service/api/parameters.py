@@ -37,6 +37,8 @@ def query(request: Request, known: tuple[str, ...]) -> Mapping[str, str]:
 
     Raises InvalidInputError for one that is not `known`, given twice, or has a NUL character.
     """
+    if not request.scope["query_string"]:
+        return {}
     problems: list[Problem] = []
     found: dict[str, str] = {}
     for name, value in request.query_params.multi_items():

@@ -80,9 +80,10 @@ def wait_seconds(request: Request) -> int | None:
 
     That takes `Prefer: wait=N` (RFC 7240) together with `If-None-Match`.
     """
-    if "if-none-match" not in request.headers:
+    lines = request.headers.getlist("prefer")
+    if not lines or "if-none-match" not in request.headers:
         return None
-    for line in request.headers.getlist("prefer"):
+    for line in lines:
         for preference in line.split(","):
             found = _WAIT.fullmatch(preference.strip())
             if found:

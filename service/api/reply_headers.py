@@ -1,8 +1,10 @@
 """What does every reply carry, whatever it says and wherever it comes from?"""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Iterable
 
-from service.api.request_ids import state_of
+from starlette.types import Scope
+
+from service.api.request_ids import HEADER, request_id, state_of
 
 # Nothing of ours runs, is framed or is embedded elsewhere, unless a page says that it needs more.
 # HSTS is the proxy's: it ends TLS, and knows whether there is any.
@@ -20,33 +22,25 @@ DEFAULTS: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"private, no-cache"),
 )
 
+_USUAL = frozenset(name for name, _ in DEFAULTS)
+_REQUEST_ID = HEADER.lower().encode()
 _MORE = "reply_headers"
 
 
 def add(scope: Scope, *headers: tuple[bytes, bytes]) -> None:
     """Let the request's reply carry these headers (names in lower case), an error's reply too."""
-    state_of(scope).setdefault(_MORE, []).extend(headers)
+    state = state_of(scope)
+    state[_MORE] = (*state.get(_MORE, ()), *headers)
 
 
-class ReplyHeaders:
-    """Complete the headers of every reply; what a reply says itself holds."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on as it comes, so that streams stay streams."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def send_completed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message["headers"] = list(message.get("headers", ()))
-                said = {name for name, _ in headers}
-                headers += state_of(scope).get(_MORE, ())
-                headers += [header for header in DEFAULTS if header[0] not in said]
-            await send(message)
-
-        await self.app(scope, receive, send_completed)
+def complete(scope: Scope, said: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Complete the headers of the request's reply; what the reply says itself holds."""
+    headers = list(said)
+    names = {name for name, _ in headers}
+    if names.isdisjoint(_USUAL):
+        headers += DEFAULTS
+    else:
+        headers += [header for header in DEFAULTS if header[0] not in names]
+    headers.append((_REQUEST_ID, request_id(scope).encode()))
+    headers += state_of(scope).get(_MORE, ())
+    return headers

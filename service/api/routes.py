@@ -3,12 +3,12 @@
 `application(lifespan)` is the whole HTTP side: the lifespan must set `app.state.services` (a
 `context.Services`) before it yields. Pages outside `/v1` come in through `pages`.
 
-    request ─► CountedRequests ─► ReplyHeaders ─► RequestIds ─► CORS ─► UnexpectedErrors
-            ─► Resource ─► key, scope, quota ─► handler
+    request ─► Exchanges ─► CORS ─► Errors ─► Paths ─► Resource ─► key, scope, quota ─► handler
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,8 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-from starlette.types import Lifespan, Receive, Send
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Lifespan, Receive, Send
 from starlette.types import Scope as Connection
 
 from service.api import (
@@ -44,11 +44,12 @@ from service.api import (
     webhooks,
 )
 from service.api.context import Caller, services
+from service.api.exchanges import Exchanges
 from service.api.quotas import Quota
-from service.api.reply_headers import ReplyHeaders
-from service.api.request_ids import RequestIds
 from service.domain.api_keys import Scope
 from service.domain.errors import RateLimitedError
+
+_GROUP = re.compile(r"\(\?P<(\w+)>")
 
 Handler: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
 
@@ -154,16 +155,13 @@ def application(
     figures = metrics.Metrics()
     pages = (*figures.routes(), *pages)
     paths = [page.path for page in pages if isinstance(page, Route)]
-    app = Starlette(
+    app = Application(
         routes=[*api_routes(endpoints), *pages],
         middleware=[
-            Middleware(metrics.CountedRequests, figures, paths),
-            Middleware(ReplyHeaders),
-            Middleware(RequestIds),
+            Middleware(Exchanges, figures, paths),
             *cors.middleware(cors_origins),
-            Middleware(errors.UnexpectedErrors),
+            Middleware(errors.Errors),
         ],
-        exception_handlers=errors.exception_handlers(),
         lifespan=lifespan,
     )
     # A path has one spelling: no redirects that a POST would lose its body on.
@@ -178,6 +176,48 @@ def api_routes(endpoints: Sequence[Endpoint] = ENDPOINTS) -> list[Route]:
     for endpoint in endpoints:
         by_path[endpoint.path].append(endpoint)
     return [Route(path, Resource(methods)) for path, methods in by_path.items()]
+
+
+class Application(Starlette):
+    """Has no layers but those it is given: `Errors` does what Starlette's own two would do."""
+
+    def build_middleware_stack(self) -> ASGIApp:  # type: ignore[explicit-override] # from 3.12
+        """Put the layers around the routes."""
+        app: ASGIApp = Paths(self.router)
+        for each in reversed(self.user_middleware):
+            app = each.cls(app, *each.args, **each.kwargs)
+        return app
+
+
+class Paths:
+    """Finds the resource of a path by one pattern; all other routes are the router's.
+
+    The router would try one after the other.
+    """
+
+    def __init__(self, router: Router) -> None:
+        """Join the patterns of the router's resources; the first that fits decides."""
+        self._router = router
+        self._resources: dict[str, tuple[Resource, Mapping[str, str]]] = {}
+        patterns = []
+        for place, route in enumerate(router.routes):
+            if isinstance(route, Route) and isinstance(route.endpoint, Resource):
+                # A name stands once in a pattern.
+                names = {f"{name}_{place}": name for name in route.param_convertors}
+                pattern = _GROUP.sub(rf"(?P<\1_{place}>", route.path_regex.pattern)
+                patterns.append(f"(?P<_{place}>{pattern})")
+                self._resources[f"_{place}"] = route.endpoint, names
+        self._pattern = re.compile("|".join(patterns))
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        found = self._pattern.match(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await self._router(scope, receive, send)
+            return
+        resource, names = self._resources[found.lastgroup or ""]
+        scope["path_params"] = {name: found[group] for group, name in names.items()}
+        await resource(scope, receive, send)
 
 
 class Resource:
