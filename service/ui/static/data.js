@@ -2,18 +2,22 @@
 
 import { ask, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
+import { discard, sweep } from "./leftovers.js";
 import { clipped, line, searchable } from "./listing.js";
+import { PREVIEW } from "./preview.js";
 import { COLLECTION_HEADS, TABLE_HEADS, collectionLine, deleteCollection, deleteTable, readCollections, readTables, remover, tableLine } from "./sources.js";
 import { ago, shortened } from "./words.js";
 
 const MATCH_HEADS = [["Match", ""], ["With the table", ""], ["Documents", ""], ["Match from", "number"], ["Changed", ""], ["Actions", "actions"]];
 const MOST = 500;
+const DAY_MILLISECONDS = 86_400_000;
 
 export async function showData(here) {
   const places = Object.fromEntries(["matches", "tables", "collections"].map((each) => [each, h("section", { class: "panel" })]));
   fill(here.view,
     h("div", { class: "row spread" }, h("h1", {}, "Data"), h("a", { class: "button primary", href: "#/new" }, "New match")),
     places.matches, places.tables, places.collections);
+  await sweep();
   await draw(here, places);
 }
 
@@ -22,6 +26,7 @@ async function draw(here, places) {
     readTables(), readCollections(), ask("GET", withQuery("/v1/matching/configs", { limit: MOST })),
   ]);
   if (here.signal.aborted) return;
+  forgetPreviews(configs.data);
   const again = () => draw(here, places).catch(here.fail);
   const names = new Map(tables.items.map((table) => [table.id, table.name]));
   drawMatches(places.matches, configs, names, again);
@@ -29,12 +34,18 @@ async function draw(here, places) {
   drawCollections(places.collections, collections, again);
 }
 
+/** Delete previews that nobody has touched for a day: their pages were closed before they could. */
+function forgetPreviews(configs) {
+  const old = configs.filter((config) => config.name === PREVIEW && Date.now() - Date.parse(config.updated_at) > DAY_MILLISECONDS);
+  for (const config of old) discard(`/v1/matching/configs/${config.id}`);
+}
+
 function drawMatches(section, { data, pagination }, names, again) {
   const notice = h("p", { class: "notice", role: "alert", hidden: true });
   const remove = remover(notice, again);
-  const rows = data.map((config) => [config.name, matchLine(config, names, remove, notice)]);
+  const rows = data.filter((config) => config.name !== PREVIEW).map((config) => [config.name, matchLine(config, names, remove, notice)]);
   fill(section, h("h2", {}, "Saved matches"), notice,
-    rows.length ? searchable("Saved matches", MATCH_HEADS, rows, pagination.total - rows.length)
+    rows.length ? searchable("Saved matches", MATCH_HEADS, rows, pagination.total - data.length)
       : h("p", { class: "dim" }, "None yet. A match is saved with its first run: it can be run again with new documents."));
 }
 

@@ -9,9 +9,9 @@ const NEAR = 4;
 
 /**
  * The panel of a sample: `tell` takes what a previewer tells, `state` has `threshold` and `review`,
- * which the sliders change.
+ * which the sliders change (`moved`); `explained` gets the results that are shown.
  */
-export function samplePanel(state, shownResults) {
+export function samplePanel(state, { explained, moved }) {
   const said = h("p", { role: "status", class: "said" });
   const image = h("div");
   const why = h("div");
@@ -23,12 +23,14 @@ export function samplePanel(state, shownResults) {
     state.review = Math.min(state.review, value);
     review.show(state.review);
     count();
+    moved();
   });
   const review = slider("Worth a look from", state.review, (value) => {
     state.review = value;
     state.threshold = Math.max(state.threshold, value);
     threshold.show(state.threshold);
     count();
+    moved();
   });
 
   /** Count and colour what is there, by the two levels. */
@@ -61,7 +63,7 @@ export function samplePanel(state, shownResults) {
       results = fresh;
       count();
       explain();
-      shownResults(results);
+      explained(results);
     }
   }
 

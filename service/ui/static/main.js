@@ -30,6 +30,8 @@ function context() {
   return {
     view,
     signal: abort.signal,
+    /** What to do when the network is back; by default the view is drawn anew, and loses what one typed. */
+    again: show,
     /** Call when the view closes. */
     onClose: (work) => abort.signal.addEventListener("abort", work),
     connection: (state) => {
@@ -83,7 +85,10 @@ function problem(error) {
 
 addEventListener("hashchange", show);
 addEventListener("offline", () => sayConnection("lost"));
-addEventListener("online", () => show());
+addEventListener("online", () => {
+  sayConnection("live");
+  open.again();
+});
 document.getElementById("leave").addEventListener("submit", forgetSession);
 comeBack();
 show();

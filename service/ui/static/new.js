@@ -34,7 +34,7 @@ export async function showNew(here, query) {
 
   async function forget(what) {
     state[what] = null;
-    state.mappings = null;
+    if (!edited) state.mappings = null;
     await next();
   }
 
@@ -46,7 +46,7 @@ export async function showNew(here, query) {
     remember(state);
     if (state.reference) steps.table.chosen(state.reference.name, state.reference.row_count, state.columns, edited === null);
     else await steps.table.choose();
-    if (state.collection) steps.documents.chosen(state.collection, state.documentCount, state.fields, edited === null);
+    if (state.collection) steps.documents.chosen(state.collection, state.documentCount, state.fields, !edited || edited.target_type === "collection");
     else if (state.reference) await steps.documents.choose();
     else steps.documents.wait();
     if (state.reference && state.collection) setting = setUp(here, places.match, state);

@@ -5,6 +5,8 @@ import { discard, remember } from "./leftovers.js";
 import { follow } from "./live.js";
 import { RUN_EVENTS, TERMINAL } from "./words.js";
 
+// The name of a config that is there for a preview alone: lists leave it out.
+export const PREVIEW = "Preview of a match that is being set up";
 const PAUSE_MILLISECONDS = 450;
 const WAITING = { queued: "Waiting for another run to end …", running: "Matching the sample …" };
 
@@ -49,7 +51,7 @@ export function previewer(here, { reference, collection, documentIds }, tell) {
   async function once(rules) {
     if (config) await ask("PUT", config, rules);
     else {
-      const made = await ask("POST", "/v1/matching/configs", { ...rules, name: "Preview of a match that is being set up", reference_data_id: reference.id, target_type: "collection", target_value: { collection } });
+      const made = await ask("POST", "/v1/matching/configs", { ...rules, name: PREVIEW, reference_data_id: reference.id, target_type: "collection", target_value: { collection } });
       config = `/v1/matching/configs/${made.id}`;
       remember(config);
     }

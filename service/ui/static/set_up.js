@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { choice, field, fill, h } from "./dom.js";
+import { forgetDraft, keepDraft, keptDraft } from "./draft.js";
 import { samplePanel } from "./level.js";
 import { mappingCards } from "./mapping.js";
 import { MISSING } from "./options.js";
@@ -14,12 +15,14 @@ const LONGEST_NAME = 200;
 
 /** Draw the last step for a complete `state`; `close` ends its preview. */
 export function setUp(here, section, state) {
+  Object.assign(state, keptDraft(state));
   state.mappings ??= proposeFor(state.fields, state.columns, state.ids);
   const documentIds = state.documentIds.slice(0, TRIED);
-  const panel = samplePanel(state, (results) => cards.explain(results));
+  const panel = samplePanel(state, { explained: (results) => cards.explain(results), moved: () => keepDraft(state) });
   const sample = previewer(here, { reference: state.reference, collection: state.collection, documentIds }, panel.tell);
   const buttons = runButtons(state);
   const changed = () => {
+    keepDraft(state);
     buttons.allow(state.mappings.length > 0);
     if (state.mappings.length) sample.update({ field_mappings: state.mappings, missing: state.missing });
     else panel.tell({ results: [] });
@@ -39,17 +42,23 @@ export function setUp(here, section, state) {
         h("h3", {}, `A sample of ${plural(documentIds.length, "document", "documents")}`), panel.element, buttons.element)),
     panel.why);
   changed();
+  here.again = changed;
   return { close: sample.close };
 }
 
 function runButtons(state) {
-  const name = h("input", { value: state.name || proposedName(state), maxlength: String(LONGEST_NAME), oninput: () => { state.name = name.value; } });
+  const name = h("input", { value: state.name || proposedName(state), maxlength: String(LONGEST_NAME), oninput: () => {
+    state.name = name.value;
+    keepDraft(state);
+  } });
   const said = h("p", { role: "alert", class: "said stale" });
   const working = (work) => async () => {
     said.textContent = "";
     allow(false);
     try {
-      await work(await save(state, name.value.trim() || proposedName(state)));
+      const config = await save(state, name.value.trim() || proposedName(state));
+      forgetDraft();
+      await work(config);
     } catch (error) {
       said.textContent = error.message;
     }
@@ -74,11 +83,10 @@ const proposedName = ({ collection, reference }) => `${shortened(collection)} to
 /** Make the match, or change the one that is edited. */
 async function save(state, name) {
   const body = { name, field_mappings: state.mappings, missing: state.missing, threshold: state.threshold, review_threshold: Math.min(state.review, state.threshold) };
-  if (state.config) state.config = await ask("PUT", `/v1/matching/configs/${state.config.id}`, body);
-  else {
-    state.config = await ask("POST", "/v1/matching/configs", {
-      ...body, reference_data_id: state.reference.id, target_type: "collection", target_value: { collection: state.collection },
-    });
-  }
+  const target = { target_type: "collection", target_value: { collection: state.collection } };
+  const isFixed = state.config && state.config.target_type !== "collection";
+  state.config = state.config
+    ? await ask("PUT", `/v1/matching/configs/${state.config.id}`, isFixed ? body : { ...body, ...target })
+    : await ask("POST", "/v1/matching/configs", { ...body, ...target, reference_data_id: state.reference.id });
   return state.config;
 }
