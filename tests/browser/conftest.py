@@ -61,8 +61,9 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """A running service, shared."""
-    with running(tmp_path_factory.mktemp("browser") / "data") as service:
+    """A running service, shared; it may call webhooks on this machine."""
+    extra = {"MATCHSTREAM_WEBHOOK_ALLOW_HTTP": "true", "MATCHSTREAM_WEBHOOK_NETWORKS": "127.0.0.1"}
+    with running(tmp_path_factory.mktemp("browser") / "data", extra=extra) as service:
         yield service
 
 

@@ -15,7 +15,7 @@ const DAY_MILLISECONDS = 86_400_000;
 export async function showData(here) {
   const places = Object.fromEntries(["matches", "tables", "collections"].map((each) => [each, h("section", { class: "panel" })]));
   fill(here.view,
-    h("div", { class: "row spread" }, h("h1", {}, "Data"), h("a", { class: "button primary", href: "#/new" }, "New match")),
+    h("div", { class: "row spread" }, h("h1", { tabindex: "-1" }, "Data"), h("a", { class: "button primary", href: "#/new" }, "New match")),
     places.matches, places.tables, places.collections);
   await sweep();
   await draw(here, places);
@@ -27,7 +27,10 @@ async function draw(here, places) {
   ]);
   if (here.signal.aborted) return;
   forgetPreviews(configs.data);
-  const again = () => draw(here, places).catch(here.fail);
+  const again = async () => {
+    await draw(here, places).catch(here.fail);
+    here.view.querySelector("h1").focus();
+  };
   const names = new Map(tables.items.map((table) => [table.id, table.name]));
   drawMatches(places.matches, configs, names, again);
   drawTables(places.tables, tables, again);

@@ -82,7 +82,7 @@ export function countParts(confidences, { threshold, review }) {
 }
 
 function slider(text, value, moved) {
-  const shown = h("output", {});
+  const shown = h("span", {});
   const input = h("input", { type: "range", min: "0", max: "1", step: "0.01", oninput: () => {
     shown.textContent = Number(input.value).toFixed(2);
     moved(Number(input.value));

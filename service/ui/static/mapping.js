@@ -67,7 +67,7 @@ export function mappingCards(state, changed) {
   }
 
   function weightSlider(each) {
-    const shown = h("output", {});
+    const shown = h("span", { "aria-hidden": "true" });
     const slider = h("input", { type: "range", min: "0", max: "100", "aria-label": `Weight of ${each.source}`, oninput: () => {
       const weights = reweigh(state.mappings.map((one) => one.weight), state.mappings.indexOf(each), Number(slider.value) / 100);
       state.mappings.forEach((one, place) => { one.weight = weights[place]; });

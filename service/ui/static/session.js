@@ -3,8 +3,12 @@
 const PLACE = "matchstream.place";
 const SIGNED_IN = "matchstream.signed-in";
 
-/** Leave for the sign-in page, which says so where a session has ended. */
+let isLeaving = false;
+
+/** Leave for the sign-in page, which says so where a session has ended; several may ask at once. */
 export function askToSignIn() {
+  if (isLeaving) return;
+  isLeaving = true;
   sessionStorage.setItem(PLACE, location.hash);
   const hadSession = sessionStorage.getItem(SIGNED_IN);
   sessionStorage.removeItem(SIGNED_IN);
