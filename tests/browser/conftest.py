@@ -5,19 +5,23 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright
 
 from service.cli.client import Client
+from service.ui import pages
 from tests.service_process import ServiceProcess, running
 
 SECONDS = 120
 PAGE_MILLISECONDS = 20_000
 DATA = Path(__file__).parents[1] / "data" / "invoices_1k"
+# Where modules are tried without a service.
+HERE = "http://modules.test"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # As root, without a screen, and without looking for updates or other hosts.
 ARGUMENTS = (
@@ -94,17 +98,45 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         await browser.close()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """An empty page beside the modules, which are served from the package, without a service."""
+
+    async def serve(route: Route) -> None:
+        name = route.request.url.removeprefix(f"{HERE}/")
+        text = pages.text(name) if name else "<!doctype html>"
+        kind = "text/javascript" if name else "text/html"
+        await route.fulfill(body=text, content_type=kind)
+
+    opened = await browser.new_page()
+    await opened.route(f"{HERE}/**", serve)
+    await opened.goto(f"{HERE}/")
+    yield opened
+    await opened.close()
+
+
+async def call(page: Page, module: str, function: str, *arguments: object) -> Any:
+    """Call what a module exports."""
+    script = "async ([module, name, given]) => (await import(`/${module}.js`))[name](...given)"
+    return await page.evaluate(script, [module, function, arguments])
+
+
 @asynccontextmanager
 async def signed_in(browser: Browser, service: ServiceProcess, **look: Any) -> AsyncIterator[Tab]:
-    """Open a tab as a person does who has the key; `look` is size, colours and motion."""
+    """Open a tab that has a session, at the start page; `look` is size, colours and motion."""
     context = await browser.new_context(**look)
     context.set_default_timeout(PAGE_MILLISECONDS)
     tab = Tab(await context.new_page(), service.url)
     tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
     tab.page.on("dialog", lambda dialog: tab.complaints.append(dialog.message))
+    reply = await context.request.post(
+        f"{service.url}/login",
+        form={"key": service.key},
+        headers={"Origin": service.url},
+        max_redirects=0,
+    )
+    assert reply.status == HTTPStatus.SEE_OTHER
     await tab.page.goto(f"{service.url}/")
-    await tab.page.get_by_label("API key").fill(service.key)
-    await tab.page.get_by_role("button", name="Sign in").click()
     await tab.page.get_by_role("heading", name="Runs").wait_for()
     try:
         yield tab

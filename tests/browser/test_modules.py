@@ -3,17 +3,15 @@
 import base64
 import csv
 import datetime
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, Route
+from playwright.async_api import Page
 
 from service.cli import suggest
 from service.cli.suggest import Side
-from service.ui import pages
-from tests.browser.conftest import DATA
+from tests.browser.conftest import DATA, call
 from tests.data import workbooks
 from tests.data.workbooks import Cell, Sheet
 
@@ -21,7 +19,6 @@ AFFINITIES = """async ([fields, columns]) => {
   const { affinity } = await import("/suggest.js");
   return fields.map((field) => columns.map((column) => affinity(field, column)));
 }"""
-HERE = "http://modules.test"
 TABLES = DATA.parent
 GERMAN = {
     "orders": {
@@ -41,29 +38,6 @@ GERMAN = {
         "Notiz": ["bitte zahlen", "", "eilt"],
     },
 }
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """An empty page beside the modules, which are served from the package, without a service."""
-
-    async def serve(route: Route) -> None:
-        name = route.request.url.removeprefix(f"{HERE}/")
-        text = pages.text(name) if name else "<!doctype html>"
-        kind = "text/javascript" if name else "text/html"
-        await route.fulfill(body=text, content_type=kind)
-
-    opened = await browser.new_page()
-    await opened.route(f"{HERE}/**", serve)
-    await opened.goto(f"{HERE}/")
-    yield opened
-    await opened.close()
-
-
-async def call(page: Page, module: str, function: str, *arguments: object) -> Any:
-    """Call what a module exports."""
-    script = "async ([module, name, given]) => (await import(`/${module}.js`))[name](...given)"
-    return await page.evaluate(script, [module, function, arguments])
 
 
 async def peek(page: Page, name: str, content: bytes, wanted: Mapping[str, str]) -> Any:

@@ -52,8 +52,9 @@ async def test_a_newcomer_gets_from_two_files_to_a_reviewed_match(
             await page.get_by_text(": approved.").wait_for()
             await page.keyboard.press("u")
             await page.get_by_text(": taken back.").wait_for()
-            await page.get_by_role("button", name="Approve all matched").click()
-            await page.get_by_role("dialog").get_by_role("button", name="Approve all").click()
+            await page.get_by_role("button", name="Approve many").click()
+            await page.get_by_text("results would be approved.").wait_for()
+            await page.get_by_role("dialog").get_by_role("button", name="Approve").click()
             await tab.sees("Nothing waits here")
             assert tab.complaints == []
         async with Client(fresh.url, fresh.key) as client:
@@ -119,23 +120,6 @@ async def test_what_is_in_the_data_never_becomes_part_of_the_page(
         await tab.page.get_by_role("heading", name=f"{MARKUP}.pdf").wait_for()
         assert await tab.page.locator("main img").count() == 0
         assert tab.complaints == []
-
-
-async def test_a_result_that_someone_else_reviewed_is_not_overwritten(
-    browser: Browser, service: ServiceProcess
-) -> None:
-    run_id = await make_run(service, "two reviewers", invoices(3))
-    async with signed_in(browser, service) as tab, Client(service.url, service.key) as other:
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
-        card = tab.page.get_by_role("region", name="Result", exact=True)
-        await card.get_by_role("heading", name="D0").wait_for()
-        (first,) = [result async for result in other.run(run_id).results(document_id="D0")]
-        path = f"/v1/matching/runs/{run_id}/results/{first['id']}"
-        await other.ask("POST", f"{path}/review", json={"status": "rejected"})
-        await tab.page.keyboard.press("a")
-        await tab.sees("Someone else has reviewed this result meanwhile")
-        await card.get_by_text("rejected").wait_for()
-        assert (await other.ask("GET", path))["status"] == "rejected"
 
 
 async def test_a_service_that_went_away_is_said_and_found_again(

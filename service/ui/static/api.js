@@ -12,6 +12,7 @@ export class ApiError extends Error {
     this.code = problem?.code ?? "";
     this.detail = problem?.detail ?? this.message;
     this.errors = problem?.errors ?? [];
+    this.retryable = problem?.retryable ?? false;
   }
 }
 

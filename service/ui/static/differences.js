@@ -17,7 +17,8 @@ export function differences(one, other, strategy) {
   const left = tokens(one, strategy);
   const right = tokens(other, strategy);
   if (strategy === "numeric_range") markInOrder(left, right);
-  else if (squashed(left) !== squashed(right)) {
+  else if (squashed(left) === squashed(right)) [...left, ...right].forEach((token) => { token.isKnown = true; });
+  else {
     pairEqual(left, right);
     pairNear(left, right);
     // The same words in another order, where the order counts.
@@ -46,7 +47,7 @@ const cut = (text, most) => (text.length > most ? `${text.slice(0, most)}…` : 
 function folded(text, kept, isFirst, isLast) {
   if (text.length <= 3 * kept) return text;
   if (isFirst && isLast) return cut(text, 5 * kept);
-  return `${isFirst ? "" : text.slice(0, kept)} … ${isLast ? "" : text.slice(-kept)}`;
+  return `${text.slice(0, kept)} … ${isLast ? "" : text.slice(-kept)}`;
 }
 
 const normal = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/ß/g, "ss").replace(/^&$/, "and");

@@ -10,11 +10,14 @@ const KINDS = { date_range: "a date", numeric_range: "a number" };
 const VERDICTS = { match: "The AI chose a candidate", none: "The AI chose none of the candidates", unresolved: "The AI did not decide" };
 const HEADS = ["Field", "Document", "Reference", "Share of the confidence"];
 
-/** A table of the mappings: both values with what differs marked, and each one's share. */
-export function evidenceTable(evidence, { threshold = null } = {}) {
+/**
+ * A table of the mappings: both values with what differs marked, and each one's share. `threshold` is
+ * drawn as a line, `reference` names the row.
+ */
+export function evidenceTable(evidence, { threshold = null, reference = "" } = {}) {
   const { steps, sum } = waterfall(evidence);
   return h("table", { class: "evidence" },
-    h("thead", {}, h("tr", {}, HEADS.map((text) => h("th", { scope: "col" }, text)))),
+    h("thead", {}, h("tr", {}, HEADS.map((text) => h("th", { scope: "col" }, text === "Reference" && reference ? [text, h("small", { class: "clip", title: reference }, reference)] : text)))),
     h("tbody", {}, steps.map((step) => row(step, threshold))),
     h("tfoot", {}, h("tr", {}, h("th", { scope: "row", colspan: "3" }, "Sum"),
       h("td", {}, track([["earned", 0, sum]], threshold, h("strong", { class: "number" }, confidence(sum)))))));
@@ -24,9 +27,9 @@ function row(step, threshold) {
   const { name, strategy, score, weight, from, share, shown } = step;
   const isUnread = (side) => step.unreadable === side || step.unreadable === "both";
   const values = [step.document_value, step.reference_value];
-  const texts = values.some(isMissing) || score === 1 ? values.map((value) => [{ text: String(value ?? ""), differs: false }]) : differences(...values, strategy);
+  const texts = values.some(isMissing) || score === 1 || step.unreadable ? values.map((value) => [{ text: String(value ?? ""), differs: false }]) : differences(...values, strategy);
   return h("tr", {},
-    h("th", { scope: "row" }, name, h("small", {}, ` ${STRATEGIES[strategy] ?? strategy}`)),
+    h("th", { scope: "row", title: name }, h("span", {}, name), h("small", {}, ` ${STRATEGIES[strategy] ?? strategy}`)),
     ["Document", "Reference"].map((side, at) => h("td", { "data-label": side },
       written(values[at], texts[at], isUnread(side.toLowerCase()) ? KINDS[strategy] ?? strategy : null))),
     h("td", { "data-label": "Share" },

@@ -1,81 +1,126 @@
-// What came out? All results of a run as a table: filters, order, export, a link to each row.
+// What came out? All results of a run as a table: filters, order, pages, export, a link to each row.
 
 import { ask, runPath, withQuery } from "./api.js";
 import { choice, field, fill, h } from "./dom.js";
-import { aiNote, evidenceTable } from "./evidence.js";
-import { confidence, plural } from "./words.js";
+import { showResult } from "./result.js";
+import { TERMINAL, RESOLVERS, REVIEWED, confidence, count, plural } from "./words.js";
 
-const PAGE = 100;
-const FILTERS = [
-  ["sort", "Order", [["confidence", "Surest first"], ["document", "By document"]]],
+const SIZE = 50;
+const CHOICES = [
   ["matched", "Match", [["", "All"], ["true", "Matched"], ["false", "Not matched"]]],
   ["status", "Review", [["", "All"], ["pending", "Waiting"], ["approved", "Approved"], ["rejected", "Rejected"]]],
   ["resolved_by", "Decided by", [["", "All"], ["rules", "Rules"], ["ai", "AI"], ["review", "Review"]]],
 ];
+const FILTERS = ["matched", "status", "resolved_by", "min_confidence", "max_confidence", "document_id"];
+const HEADS = [["Document", "document"], ["Match", null], ["Confidence", "confidence"], ["Decided by", null], ["Review", null]];
 
 export async function showResults(here, runId, resultId, query) {
-  if (resultId) return showOne(here, runId, resultId);
-  const values = Object.fromEntries(query ?? []);
-  const body = h("tbody");
-  const note = h("p", { class: "dim", role: "status" });
-  const more = h("button", { hidden: true, onclick: () => load(true) }, "Show more");
-  const exports = h("span", { class: "row" });
-  let cursor = null;
+  if (resultId) return showResult(here, runId, resultId);
+  const run = await ask("GET", runPath(runId));
+  const config = await ask("GET", `/v1/matching/configs/${run.matching_config_id}`).catch(() => null);
+  if (here.signal.aborted) return;
+  const values = { sort: "confidence", page: 1, ...Object.fromEntries([...query].filter(([name]) => [...FILTERS, "sort", "page"].includes(name))) };
+  const parts = { form: h("form", { class: "row filters", "aria-label": "Filters", onsubmit: (event) => event.preventDefault() }), note: h("p", { role: "status" }), exports: h("span", { class: "row" }), heads: h("tr"), body: h("tbody"), pages: h("nav", { class: "row pages", "aria-label": "Pages" }) };
+  const table = h("div", { class: "panel flush scroll", tabindex: "0", role: "region", "aria-label": "Results" },
+    h("table", { class: "results" }, h("thead", {}, parts.heads), parts.body));
 
-  async function load(isMore) {
+  let asked = 0;
+  async function load() {
+    const mine = ++asked;
+    table.setAttribute("aria-busy", "true");
+    history.replaceState(null, "", withQuery(`#/runs/${runId}/results`, { ...values, page: values.page > 1 ? values.page : "", sort: values.sort === "document" ? "document" : "" }));
     try {
-      const page = await ask("GET", withQuery(`${runPath(runId)}/results`, { ...values, limit: PAGE, cursor: isMore ? cursor : null }));
-      if (here.signal.aborted) return;
-      if (!isMore) body.replaceChildren();
-      body.append(...page.data.map((result) => row(runId, result)));
-      cursor = page.pagination.next_cursor;
-      more.hidden = !page.pagination.has_more;
-      note.textContent = page.pagination.total ? `${plural(page.pagination.total, "result", "results")}, ${body.children.length} shown.` : "No result is like that.";
+      const page = await ask("GET", withQuery(`${runPath(runId)}/results`, { ...values, limit: SIZE }));
+      if (here.signal.aborted || mine !== asked) return; // another filter was chosen meanwhile
+      draw(page);
     } catch (error) {
-      note.textContent = error.message;
+      if (mine === asked) fill(parts.note, h("span", { class: "stale" }, error.message));
     }
-    fill(exports, ["csv", "ndjson"].map((format) => h("a", { class: "button", href: withQuery(`${runPath(runId)}/results/export`, { format }), download: "" }, `Export ${format.toUpperCase()}`)));
+    table.removeAttribute("aria-busy");
   }
 
-  const change = (name) => (value) => {
-    values[name] = value;
-    load(false);
-  };
+  function draw({ data, pagination }) {
+    table.hidden = !data.length;
+    fill(parts.body, data.map((result) => row(runId, result)));
+    fill(parts.heads, HEADS.map(([text, sort]) => head(text, sort, values.sort, (chosen) => change({ sort: chosen }))));
+    fill(parts.note, said(pagination, run, values, () => {
+      for (const name of FILTERS) delete values[name];
+      drawForm();
+      change({});
+    }));
+    fill(parts.exports, pagination.total ? ["csv", "ndjson"].map((format) => h("a", {
+      class: "button", download: "", href: withQuery(`${runPath(runId)}/results/export`, { ...only(values, FILTERS), format }),
+    }, `Export ${format.toUpperCase()}`)) : null);
+    fill(parts.pages, pager(pagination, (page) => {
+      change({ page });
+      table.scrollIntoView({ block: "nearest" });
+    }));
+  }
+
+  function change(changed) {
+    Object.assign(values, { page: 1 }, changed);
+    load();
+  }
+
+  const drawForm = () => fill(parts.form,
+    CHOICES.map(([name, text, options]) => field(text, choice(options, values[name] ?? "", (value) => change({ [name]: value })))),
+    h("span", { class: "between" }, bound("Confidence from", "min_confidence", values, change), bound("to", "max_confidence", values, change)),
+    field("Document", h("input", { type: "search", placeholder: "its whole id", value: values.document_id ?? "", onchange: (event) => change({ document_id: event.target.value.trim() }) })));
+
   fill(here.view,
-    h("p", { class: "dim" }, h("a", { href: `#/runs/${runId}` }, "Run"), " / Results"),
-    h("div", { class: "row spread" }, h("h1", {}, "Results"), exports),
-    h("form", { class: "row filters", onsubmit: (event) => event.preventDefault() },
-      FILTERS.map(([name, text, options]) => field(text, choice(options, values[name] ?? options[0][0], change(name)))),
-      field("Document", h("input", { type: "search", value: values.document_id ?? "", onchange: (event) => change("document_id")(event.target.value.trim()) }))),
-    note,
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Results" },
-      h("table", {}, h("thead", {}, h("tr", {}, ["Document", "Match", "Confidence", "By", "Review"].map((text) => h("th", { scope: "col" }, text)))), body)),
-    h("p", {}, more));
-  await load(false);
+    h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Runs"), h("span", {}, h("a", { href: `#/runs/${runId}` }, config?.name ?? "Run"))),
+    h("div", { class: "row spread" }, h("h1", {}, "Results"), parts.exports),
+    parts.form, parts.note, table, parts.pages);
+  drawForm();
+  await load();
+}
+
+const only = (values, names) => Object.fromEntries(names.map((name) => [name, values[name]]));
+
+function bound(label, name, values, change) {
+  const input = h("input", { type: "number", min: "0", max: "1", step: "any", value: values[name] ?? "", onchange: () => input.reportValidity() && change({ [name]: input.value }) });
+  return field(label, input);
+}
+
+/** How many there are; where none is, why that may be, and the way back. */
+function said({ total, page }, run, values, clear) {
+  const isFiltered = FILTERS.some((name) => values[name]);
+  const again = isFiltered ? h("button", { class: "quiet small", type: "button", onclick: clear }, "Show all") : null;
+  if (total) {
+    const last = Math.min(page * SIZE, total);
+    const alive = TERMINAL.has(run.status) ? "" : " The run is under way: more come.";
+    return [h("span", { class: "dim" }, `${plural(total, "result", "results")}${isFiltered ? " like that" : ""}, ${count((page - 1) * SIZE + 1)} to ${count(last)} shown.${alive} `), again];
+  }
+  return h("span", { class: "empty row" }, isFiltered ? "No result is like that. " : "This run has no results.", again);
+}
+
+function head(text, sort, current, choose) {
+  if (!sort) return h("th", { scope: "col" }, text);
+  const isChosen = current === sort;
+  return h("th", { scope: "col", "aria-sort": isChosen ? (sort === "confidence" ? "descending" : "ascending") : "none" },
+    h("button", { class: "sort", type: "button", onclick: () => choose(sort) }, text, h("span", { "aria-hidden": "true" }, isChosen ? (sort === "confidence" ? " ↓" : " ↑") : " ↕")));
 }
 
 function row(runId, result) {
+  const { document_filename: filename, document_id: id, matched_reference_row_id: matched } = result;
+  const told = Object.values(result.evidence).filter((each) => each.strategy === "fuzzy").sort((one, other) => other.weight - one.weight)[0];
+  const bar = h("span", { class: "earned" });
+  bar.style.width = `${result.confidence * 100}%`;
   return h("tr", {},
-    h("th", { scope: "row" }, h("a", { href: `#/runs/${runId}/results/${result.id}` }, result.document_filename ?? result.document_id)),
-    h("td", {}, result.error ? h("span", { class: "stale" }, result.error) : result.matched_reference_row_id ?? h("span", { class: "dim" }, "none")),
-    h("td", { class: "number" }, confidence(result.confidence)),
-    h("td", {}, result.resolved_by),
-    h("td", {}, h("span", { class: `status ${result.status}` }, result.status)));
+    h("th", { scope: "row" }, h("a", { class: "clip", title: filename ?? id, href: `#/runs/${runId}/results/${result.id}` }, filename ?? id), hint(told?.document_value)),
+    h("td", { "data-label": "Match" }, result.error ? h("span", { class: "stale" }, result.error) : matched === null ? [h("span", { class: "dim" }, "no match"), hint(result.candidates[0] ? `best: ${result.candidates[0].reference_row_id}` : null)]
+      : [h("span", { class: "clip", title: matched }, matched), hint(told?.reference_value)]),
+    h("td", { "data-label": "Confidence" }, h("span", { class: "share" }, h("span", { class: "track", "aria-hidden": "true" }, bar), h("span", { class: "number" }, confidence(result.confidence)))),
+    h("td", { "data-label": "Decided by" }, RESOLVERS[result.resolved_by] ?? result.resolved_by),
+    h("td", { "data-label": "Review" }, h("span", { class: `status ${result.status}` }, REVIEWED[result.status]), result.reviewed_by ? hint(result.reviewed_by) : null));
 }
 
-async function showOne(here, runId, resultId) {
-  const result = await ask("GET", `${runPath(runId)}/results/${resultId}`);
-  if (here.signal.aborted) return;
-  fill(here.view,
-    h("p", { class: "dim" }, h("a", { href: `#/runs/${runId}` }, "Run"), " / ", h("a", { href: `#/runs/${runId}/results` }, "Results")),
-    h("h1", {}, result.document_filename ?? result.document_id),
-    h("p", {}, h("span", { class: `status ${result.status}` }, result.status), ` ${result.matched_reference_row_id ? `matched with ${result.matched_reference_row_id}` : "no match"}, confidence ${confidence(result.confidence)}, by ${result.resolved_by}`,
-      result.reviewed_by ? `, reviewed by ${result.reviewed_by} on ${new Date(result.reviewed_at).toLocaleString()}` : ""),
-    result.notes ? h("blockquote", {}, result.notes) : null,
-    result.error ? h("p", { class: "notice" }, result.error) : null,
-    aiNote(result.evidence),
-    h("div", { class: "scroll" }, evidenceTable(result.evidence)),
-    result.candidates.length > 1 ? h("h2", {}, "Other candidates") : null,
-    result.candidates.filter((each) => each.reference_row_id !== result.matched_reference_row_id).map((each) =>
-      h("details", {}, h("summary", {}, `${each.reference_row_id}, ${confidence(each.confidence)}`), h("div", { class: "scroll" }, evidenceTable(each.evidence)))));
+const hint = (value) => (value === null || value === undefined ? null : h("small", { class: "clip", title: String(value) }, String(value)));
+
+function pager({ total, page }, go) {
+  const pages = Math.ceil(total / SIZE);
+  if (pages < 2) return null;
+  const to = (text, target, isOff) => h("button", { type: "button", "aria-disabled": String(isOff), onclick: () => isOff || go(target) }, text);
+  const input = h("input", { type: "number", min: "1", max: String(pages), value: String(page), "aria-label": "Page", onchange: () => input.reportValidity() && go(Number(input.value)) });
+  return [to("Back", page - 1, page <= 1), h("span", {}, "Page ", input, ` of ${count(pages)}`), to("Next", page + 1, page >= pages)];
 }

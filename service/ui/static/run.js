@@ -19,6 +19,7 @@ export async function showRun(here, id) {
   const [run, progress] = await Promise.all([ask("GET", runPath(id)), ask("GET", `${runPath(id)}/progress`)]);
   const config = await ask("GET", `/v1/matching/configs/${run.matching_config_id}`).catch(() => null);
   if (here.signal.aborted) return;
+  here.again = () => {}; // streams go on by themselves, and keep what was chosen and typed
   const state = { run: { ...run, ...progress, id }, config, heard: Date.now(), unsure: null, waiting: null };
   const parts = { head: h("div"), error: h("p", { class: "notice bad", role: "alert", hidden: true }), progress: progressPanel(), figures: figures("Figures"), said: h("div"), spread: h("section", { class: "panel", hidden: true }), warnings: h("div") };
   fill(here.view, parts.head, parts.error, parts.progress.element, parts.figures.element, parts.said, parts.warnings, parts.spread);

@@ -8,6 +8,8 @@ export const STATUS = {
   failed: "Failed",
   cancelled: "Cancelled",
 };
+export const REVIEWED = { pending: "waiting", approved: "approved", rejected: "rejected" };
+export const RESOLVERS = { rules: "rules", ai: "AI", review: "review" };
 export const TERMINAL = new Set(["completed", "failed", "cancelled"]);
 export const RUN_EVENTS = ["run.queued", "run.started", "run.progress", "run.ai_resolving", "run.completed", "run.failed", "run.cancelled"];
 

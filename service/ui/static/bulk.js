@@ -1,0 +1,83 @@
+// How are many results approved at once? From a confidence up, and counted before.
+
+import { ask, runPath } from "./api.js";
+import { fill, h } from "./dom.js";
+import { count, plural } from "./words.js";
+
+const SETTLE_MILLISECONDS = 250;
+
+/**
+ * Ask from which confidence up matched results that wait shall be approved, and do it. Resolves to
+ * how many were, once the dialog is closed.
+ */
+export function approveMany(runId, from) {
+  return new Promise((resolve) => {
+    const line = h("input", { type: "number", min: "0", max: "1", step: "any", value: String(from), required: true, oninput: () => recount() });
+    const told = h("p", { role: "status" });
+    const bar = h("progress", { class: "wide", hidden: true, max: "1", "aria-label": "Approved so far" });
+    const go = h("button", { class: "primary", disabled: true }, "Approve");
+    const close = h("button", { type: "button", onclick: () => dialog.close() }, "Back");
+    let timer = null;
+    let asked = 0;
+    let done = 0;
+
+    const dialog = h("dialog", { "aria-labelledby": "many", onclose: () => {
+      clearTimeout(timer);
+      dialog.remove();
+      resolve(done);
+    } },
+    h("form", { onsubmit: (event) => {
+      event.preventDefault();
+      work().catch((error) => fail(error));
+    } },
+    h("h2", { id: "many" }, "Approve many"),
+    h("p", {}, "All matched results that still wait, from this confidence up:"),
+    h("label", { class: "field" }, h("span", {}, "Confidence at least"), line),
+    told, bar, h("p", { class: "row" }, go, close)));
+
+    const review = (isDry) => ask("POST", `${runPath(runId)}/results/review`, {
+      filter: { status: "pending", matched: true, min_confidence: Number(line.value) }, status: "approved", dry_run: isDry,
+    });
+    const fail = (error) => {
+      told.textContent = `${done ? `${plural(done, "result", "results")} approved, then: ` : ""}${error.message}`;
+      go.disabled = false;
+    };
+
+    function recount() {
+      clearTimeout(timer);
+      go.disabled = true;
+      timer = setTimeout(async () => {
+        if (!line.checkValidity()) return fill(told, "Give a confidence from 0 to 1.");
+        const mine = ++asked;
+        try {
+          const { total } = await review(true);
+          if (mine !== asked) return; // the line has moved on
+          fill(told, total ? `${plural(total, "result", "results")} would be approved.` : "None waits there.");
+          go.textContent = total ? `Approve ${count(total)}` : "Approve";
+          go.disabled = !total;
+        } catch (error) {
+          told.textContent = error.message;
+        }
+      }, SETTLE_MILLISECONDS);
+    }
+
+    async function work() {
+      go.disabled = line.disabled = true;
+      bar.hidden = false;
+      close.textContent = "Stop";
+      for (let left = 1; left > 0 && dialog.open;) {
+        const { reviewed, remaining } = await review(false);
+        done += reviewed;
+        bar.value = done / Math.max(1, done + remaining);
+        told.textContent = `${count(done)} approved, ${count(remaining)} to go.`;
+        // What could not be reviewed now stays in the filter: going on would not end.
+        left = reviewed ? remaining : 0;
+      }
+      dialog.close();
+    }
+
+    document.body.append(dialog);
+    dialog.showModal();
+    recount();
+  });
+}

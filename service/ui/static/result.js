@@ -1,0 +1,41 @@
+// What is known of one result? The match with its evidence, the other candidates, and who reviewed it.
+
+import { ask, runPath } from "./api.js";
+import { fill, h } from "./dom.js";
+import { aiNote, evidenceTable } from "./evidence.js";
+import { DEFAULT_LIMITS } from "./run.js";
+import { RESOLVERS, REVIEWED, confidence } from "./words.js";
+
+export async function showResult(here, runId, resultId) {
+  const path = `${runPath(runId)}/results/${resultId}`;
+  const [run, result, past] = await Promise.all([ask("GET", runPath(runId)), ask("GET", path), ask("GET", `${path}/history`)]);
+  const config = await ask("GET", `/v1/matching/configs/${run.matching_config_id}`).catch(() => null);
+  if (here.signal.aborted) return;
+  const { threshold } = config ?? DEFAULT_LIMITS;
+  const { document_filename: filename, document_id: id, matched_reference_row_id: matched, candidates } = result;
+  const shown = matched ?? candidates[0]?.reference_row_id;
+  const others = candidates.filter((each) => each.reference_row_id !== shown);
+  fill(here.view,
+    h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Runs"), h("span", {}, h("a", { href: `#/runs/${runId}/results` }, `Results of ${config?.name ?? "the run"}`))),
+    h("div", { class: "title" }, h("h1", {}, filename ?? id), h("span", { class: `status ${result.status}` }, REVIEWED[result.status])),
+    filename ? h("p", { class: "ident" }, "Document ", h("code", {}, id)) : null,
+    h("p", {}, matched ? ["Matched with ", h("strong", {}, matched)] : "No match", `, confidence ${confidence(result.confidence)}, decided by ${RESOLVERS[result.resolved_by] ?? result.resolved_by}.`),
+    result.error ? h("p", { class: "notice bad" }, result.error) : null,
+    run.dry_run ? null : h("p", {}, h("a", { class: "button primary", href: `#/runs/${runId}/review?result=${result.id}` }, "Review this")),
+    aiNote(result.evidence, matched),
+    shown ? h("section", { class: "panel" }, h("h2", {}, matched ? "Why this row" : `The best candidate: ${shown}`), evidence(result.evidence, threshold, shown))
+      : h("p", { class: "empty" }, "No row of the reference data agrees with this document in anything."),
+    others.length ? h("section", { class: "panel" }, h("h2", {}, "Other candidates"), others.map((each) =>
+      h("details", {}, h("summary", {}, each.reference_row_id, " ", h("span", { class: "number dim" }, confidence(each.confidence))), evidence(each.evidence, threshold, each.reference_row_id)))) : null,
+    past.data.length ? h("section", { class: "panel" }, h("h2", {}, "Reviews"), h("ul", { class: "told-of" }, past.data.map(reviewed))) : null);
+}
+
+const evidence = (given, threshold, reference) =>
+  h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Evidence for ${reference}` }, evidenceTable(given, { threshold, reference }));
+
+function reviewed(review) {
+  const row = review.matched_reference_row_id;
+  return h("li", {},
+    h("p", {}, h("span", { class: `status ${review.status}` }, REVIEWED[review.status]), ` by ${review.reviewed_by} on ${new Date(review.reviewed_at).toLocaleString()}${row ? `, matched with ${row}` : ""}`),
+    review.notes ? h("p", { class: "notes" }, review.notes) : null);
+}

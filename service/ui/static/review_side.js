@@ -1,0 +1,42 @@
+// What stands beside the card? How what waits spreads, a range of it, approving many, and the keys.
+
+import { fill, h } from "./dom.js";
+import { counts, edge, histogram } from "./histogram.js";
+import { rangeOver } from "./range.js";
+
+const KEYS = [["a", "approve"], ["r", "reject"], ["1–5", "choose a candidate"], ["s", "skip"], ["u", "undo"], ["j / k", "next / back"], ["n", "write a note"], ["?", "show keys"]];
+const WIDE = "(min-width: 64rem)";
+
+/** The side; `refresh` counts anew, `ranged` tells which range is gone through, null for none. */
+export function reviewSide(here, state, actions) {
+  const place = h("div");
+  const chosen = h("p", { class: "row ranged-to" });
+  let mark = () => {};
+
+  async function refresh() {
+    const values = await counts(state.runId, { status: "pending" });
+    if (here.signal.aborted) return;
+    const spread = histogram(values, state.limits);
+    mark = rangeOver(spread, values, actions.range);
+    fill(place, spread);
+    ranged();
+  }
+  function ranged() {
+    mark(state.mode === "range" ? state.range : null);
+    if (state.mode !== "range") return fill(chosen, h("small", {}, "Drag over the bars, or move the ends, to go through a range."));
+    const [from, to] = state.range;
+    fill(chosen, `Confidence ${edge(from)} to ${edge(to + 1)}`, h("button", { class: "small", onclick: () => actions.mode("unsure") }, "Back to the unsure"));
+  }
+
+  const box = h("input", { type: "checkbox", onchange: () => actions.useKeys(box.checked) });
+  box.checked = state.usesKeys;
+  const keys = h("details", {}, h("summary", {}, "Keys"),
+    h("dl", { class: "keys" }, KEYS.flatMap(([key, work]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, work)])),
+    h("label", {}, box, " Keys work"));
+  const more = h("details", { class: "more" }, h("summary", {}, "By confidence"), place, chosen);
+  more.open = matchMedia(WIDE).matches;
+  const element = h("section", { class: "panel side", "aria-label": "What waits" }, more,
+    h("p", {}, h("button", { onclick: actions.approveMany }, "Approve many …")), keys);
+  ranged();
+  return { element, refresh, ranged, toggleKeys: () => keys.toggleAttribute("open") };
+}
