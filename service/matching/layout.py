@@ -108,20 +108,20 @@ def lay_out(
     rng = np.random.default_rng(0)
     size = min(row_count, _SAMPLE_SIZE if row_count < _MANY_ROWS else _SAMPLE_SIZE_OF_MANY)
     sampled = rng.choice(row_count, size, replace=False)
+    ordered = [each[order] for each in codes]
     for place, each in enumerate(laid):
-        cells[:, place] = codes[place][order]
+        cells[:, place] = ordered[place]
         each["sample"] = codes[place][sampled]
         each["is_clustered"] = np.array([place == clustered], dtype=np.int64)
-        column_cells = np.ascontiguousarray(cells[:, place])
-        each["starts"], each["rows"] = group(kernel, column_cells, int(each["distinct"][0]))
+        each["starts"], each["rows"] = group(kernel, ordered[place], int(each["distinct"][0]))
     for place, each in enumerate(laid):
-        each |= _lay_out_companions(kernel, place, laid, cells)
+        each |= _lay_out_companions(kernel, place, laid, ordered)
         arrays |= {f"{place}.{name}": array for name, array in each.items()}
     return arrays
 
 
 def _lay_out_companions(
-    kernel: CDLL, place: int, laid: Sequence[Arrays], cells: NDArray[np.int32]
+    kernel: CDLL, place: int, laid: Sequence[Arrays], codes: Sequence[NDArray[np.int32]]
 ) -> Arrays:
     """Note beside each of many texts which values of mappings with few values its rows have.
 
@@ -134,10 +134,11 @@ def _lay_out_companions(
         return {}
     chosen = sorted(small, key=sizes.__getitem__, reverse=True)[:MOST_COMPANIONS]
     groups = np.zeros((len(chosen), sizes[place]), dtype=np.uint64)
-    own = np.ascontiguousarray(cells[:, place])
-    for other, beside in zip(groups, chosen, strict=True):
-        codes = np.ascontiguousarray(cells[:, beside])
-        kernel.group_beside(address(own), address(codes), len(codes), sizes[beside], address(other))
+    own = codes[place]
+    for into, beside in zip(groups, chosen, strict=True):
+        kernel.group_beside(
+            *(address(own), address(codes[beside]), len(own), sizes[beside], address(into))
+        )
     return {"companion_places": np.array(chosen, dtype=np.int64), "companions": groups}
 
 
