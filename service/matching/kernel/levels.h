@@ -201,13 +201,16 @@ static inline void level_table(struct term *term) {
         add_level(term, LEVELS[at], 50 + (double)column->distinct + COST_OF_VISIT * hits[at]);
 }
 
-static inline void level_tokens(struct term *term) {
+/* Of a mapping by words: what cannot come among the best, whatever the others score, costs nothing. */
+static inline void level_tokens(struct query *query, struct term *term) {
     const struct column *column = term->column;
     const struct memo *memo = term->memo;
-    double hits[LEVEL_COUNT] = {0};
+    double hits[LEVEL_COUNT] = {0}, others = reach_of_others(query, term - query->terms);
     for (int64_t found = 0; found < memo->gathered_count; found++) {
         int32_t code = memo->gathered[found];
-        for (int at = LEVEL_COUNT - 1; at >= 0 && memo->bounds[code].score > LEVELS[at]; at--)
+        double bound = memo->bounds[code].score;
+        if (is_hopeless(query, others + term->weight * bound)) continue;
+        for (int at = LEVEL_COUNT - 1; at >= 0 && bound > LEVELS[at]; at--)
             hits[at] += column->starts[code + 1] - column->starts[code];
     }
     for (int at = 0; at < LEVEL_COUNT; at++)

@@ -10,14 +10,22 @@
 /* The texts with the greatest bounds come first: they raise the least score soonest. */
 static inline void visit_gathered(struct query *query, struct term *term, double level, double others) {
     const struct memo *memo = term->memo;
+    int32_t *left = query->workspace->found;
+    int64_t count = 0;
+    for (int64_t found = 0; found < memo->gathered_count; found++) {
+        int32_t code = memo->gathered[found];
+        double bound = memo->bounds[code].score;
+        left[count] = code;
+        count += bound > level && can_enter(query, term, code, bound, others);
+    }
     double above = 2.0;
     for (int at = 0; at <= LEVEL_COUNT && above > level; at++) {
         double from = at < LEVEL_COUNT && LEVELS[at] > level ? LEVELS[at] : level;
-        for (int64_t found = 0; found < memo->gathered_count; found++) {
-            int32_t code = memo->gathered[found];
-            double bound = memo->bounds[code].score;
+        for (int64_t found = 0; found < count; found++) {
+            double bound = memo->bounds[left[found]].score;
             if (bound <= from || bound > above) continue;
-            if (can_enter(query, term, code, bound, others)) visit_text(query, term, code, bound, others);
+            if (can_enter(query, term, left[found], bound, others))
+                visit_text(query, term, left[found], bound, others);
         }
         above = from;
     }

@@ -112,7 +112,7 @@ static void level(struct query *query, struct term *term) {
     else if (term->column->kind == WINDOW)
         level_window(term);
     else if (term->column->kind == TOKENS)
-        level_tokens(term);
+        level_tokens(query, term);
     else if (is_compared_as_text(term->column))
         level_text(query, term);
     else
