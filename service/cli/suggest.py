@@ -1,31 +1,28 @@
 """Which field could compare to which column, and how? A proposal from names, types and values.
 
-A pair's affinity is .55 * likeness of the names + .3 * share of the field's values that the column
+A pair's affinity is .55 * likeness of the names + .6 * share of the field's values that the column
 has + .25 where both read as dates or both as numbers. The most affine pairs are taken first, each
 field and column once. `ui/static/suggest.js` does the same, value by value.
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
-NAME_SHARE, VALUE_SHARE, KIND_SHARE = 0.55, 0.3, 0.25
+from service.cli import likeness
+
+NAME_SHARE, VALUE_SHARE, KIND_SHARE = 0.55, 0.6, 0.25
 LEAST_AFFINITY = 0.4
 # A column of ids whose values the other side has, so many of a column's, names the same things.
 SHARED_IDS = 0.1
 # Weights before they are normalised: what tells most counts most.
 _WEIGHTS = {"fuzzy": 3.0, "exact": 3.0, "numeric_range": 2.0, "date_range": 1.0}
 _CATEGORY_WEIGHT = 0.5
-_TELLING_LENGTH = 5
 # A column of few different short values (a currency, a country) tells little.
 _CATEGORY_VALUES, _CATEGORY_LENGTH = 20, 12
-_CACHED_SIDES = 1024
-# Likeness of names of which one has all words of the other.
-_CONTAINED = 0.8
 
-_WORDS = re.compile(r"[^\W_]+")
+# An id that belongs to one thing: with a letter, or long.
+_TELLING = re.compile(r"[^\W\d_]|\d{5}")
 _DATE = re.compile(r"\s*(\d{1,4}[./ -](\d{1,2}|[^\W\d_]{3,9}\.?)[./ ,-]+\d{1,4}.*|\d{8})\s*")
 _NUMBER = re.compile(r"[\W_]*([A-Z]{3} ?)?-?[\d.,'\s]*\d[\d.,'\s]*[\W_]*([A-Z]{3})?")
 # With decimals: whole numbers of a text column are rather identifiers.
@@ -69,9 +66,9 @@ def propose_for(
 
 def _is_shared(ids: Side, others: Sequence[Side]) -> bool:
     """Whether others name things by these ids; 1, 2, 3 are everywhere, and say nothing."""
-    if 2 * sum(len(value.strip()) >= _TELLING_LENGTH for value in ids.values) < len(ids.values):
+    if 2 * sum(_TELLING.search(value) is not None for value in ids.values) < len(ids.values):
         return False
-    return any(_overlap(ids.values, other.values) >= SHARED_IDS for other in others)
+    return any(likeness.of_ids(ids.values, other.values) >= SHARED_IDS for other in others)
 
 
 def propose(fields: Sequence[Side], columns: Sequence[Side]) -> list[dict[str, object]]:
@@ -110,49 +107,21 @@ def _typed(column: Side) -> Side:
 
 
 def affinity(field: Side, column: Side) -> float:
-    """Say how likely the two mean the same, from 0 to about 1."""
+    """Say how likely the two mean the same, from 0 to 1.4."""
     form = _KINDS.get(column.type)
     same_kind = form is not None and _share(field.values, form) > KIND_SHARE
     if form is not None and field.values and not same_kind:
         return 0.0
+    are_numbers = _STRATEGIES.get(column.type) == "numeric_range"
     return (
-        NAME_SHARE * _name_likeness(field.name, column.name)
-        + VALUE_SHARE * _overlap(field.values, column.values)
+        NAME_SHARE * likeness.of_names(field.name, column.name)
+        + VALUE_SHARE * likeness.of_values(field.values, column.values, are_numbers=are_numbers)
         + KIND_SHARE * same_kind
     )
 
 
 def _share(values: Sequence[str], form: re.Pattern[str]) -> float:
     return sum(form.fullmatch(value) is not None for value in values) / max(len(values), 1)
-
-
-def _name_likeness(one: str, other: str) -> float:
-    """Compare names by their words, and letter by letter where few are the same."""
-    words, others = (set(_WORDS.findall(name.lower())) for name in (one, other))
-    shared = len(words & others)
-    if shared and shared == min(len(words), len(others)):
-        return 1.0 if words == others else _CONTAINED
-    return max(shared / max(len(words | others), 1), _letters(one.lower(), other.lower()))
-
-
-def _letters(one: str, other: str) -> float:
-    """Dice's coefficient of the pairs of letters."""
-    pairs, others = (
-        Counter(text[place : place + 2] for place in range(len(text) - 1)) for text in (one, other)
-    )
-    total = pairs.total() + others.total()
-    return 2 * (pairs & others).total() / total if total else 0.0
-
-
-def _overlap(values: tuple[str, ...], others: tuple[str, ...]) -> float:
-    folded = _folded(values)
-    return len(folded & _folded(others)) / max(len(folded), 1)
-
-
-@lru_cache(maxsize=_CACHED_SIDES)
-def _folded(values: tuple[str, ...]) -> frozenset[str]:
-    """The values without case, made once and not for every pair of columns."""
-    return frozenset(value.lower().strip() for value in values)
 
 
 def _strategy(column: Side) -> str:

@@ -1,13 +1,15 @@
 // Which field could compare to which column, and how? A proposal from names, types and values, the same
 // as `service/cli/suggest.py` makes.
 
+import { ofIds, ofNames, ofValues } from "./likeness.js";
+
 const NAME_SHARE = 0.55;
-const VALUE_SHARE = 0.3;
+const VALUE_SHARE = 0.6;
 const KIND_SHARE = 0.25;
 const LEAST = 0.4;
 const SHARED_IDS = 0.1;
-const TELLING_LENGTH = 5;
-const CONTAINED = 0.8;
+// An id that belongs to one thing: with a letter, or long.
+const TELLING = /\p{L}|\d{5}/u;
 const WEIGHTS = { fuzzy: 3, exact: 3, numeric_range: 2, date_range: 1 };
 const CATEGORY_WEIGHT = 0.5;
 const DATE = /^\s*(\d{1,4}[./ -](\d{1,2}|\p{L}{3,9}\.?)[./ ,-]+\d{1,4}.*|\d{8})\s*$/u;
@@ -53,8 +55,8 @@ export function proposeFor(fields, columns, { document: documentId, table: table
 
 /** Whether others name things by these ids; 1, 2, 3 are everywhere, and say nothing. */
 function isShared({ values }, others) {
-  if (2 * values.filter((value) => value.trim().length >= TELLING_LENGTH).length < values.length) return false;
-  return others.some((other) => overlap(values, other.values) >= SHARED_IDS);
+  if (2 * values.filter((value) => TELLING.test(value)).length < values.length) return false;
+  return others.some((other) => ofIds(values, other.values) >= SHARED_IDS);
 }
 
 export function mapping(source, given) {
@@ -72,45 +74,7 @@ export function affinity(field, column) {
   const form = KINDS[column.type];
   const sameKind = form !== undefined && field.values.filter((value) => form.test(value)).length > KIND_SHARE * field.values.length;
   if (form && field.values.length && !sameKind) return 0;
-  return NAME_SHARE * nameLikeness(field.name, column.name) + VALUE_SHARE * overlap(field.values, column.values) + (sameKind ? KIND_SHARE : 0);
-}
-
-function nameLikeness(one, other) {
-  const [words, others] = [one, other].map((name) => new Set(name.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []));
-  const shared = [...words].filter((word) => others.has(word)).length;
-  const smaller = Math.min(words.size, others.size);
-  if (smaller && shared === smaller) return words.size === others.size ? 1 : CONTAINED;
-  return Math.max(shared / Math.max(1, new Set([...words, ...others]).size), letters(one.toLowerCase(), other.toLowerCase()));
-}
-
-/** Dice's coefficient of the pairs of letters. */
-function letters(one, other) {
-  const pairs = (text) => Array.from({ length: Math.max(0, text.length - 1) }, (_, at) => text.slice(at, at + 2));
-  const left = pairs(other);
-  const all = pairs(one).length + left.length;
-  let shared = 0;
-  for (const pair of pairs(one)) {
-    const at = left.indexOf(pair);
-    if (at < 0) continue;
-    left.splice(at, 1);
-    shared += 1;
-  }
-  return all ? (2 * shared) / all : 0;
-}
-
-function overlap(values, others) {
-  const [mine, known] = [folded(values), folded(others)];
-  let shared = 0;
-  for (const value of mine) if (known.has(value)) shared += 1;
-  return shared / Math.max(1, mine.size);
-}
-
-const foldedOnce = new WeakMap();
-
-/** The values without case, made once and not for every pair of columns. */
-function folded(values) {
-  if (!foldedOnce.has(values)) foldedOnce.set(values, new Set(values.map((value) => String(value).toLowerCase().trim())));
-  return foldedOnce.get(values);
+  return NAME_SHARE * ofNames(field.name, column.name) + VALUE_SHARE * ofValues(field.values, column.values, form === NUMBER) + (sameKind ? KIND_SHARE : 0);
 }
 
 function strategy(column) {

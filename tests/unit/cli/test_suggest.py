@@ -57,6 +57,38 @@ def test_a_field_without_digits_is_no_number_and_no_date() -> None:
     assert suggest.affinity(words, Side("total", "date", ("2024-01-02",))) == 0
 
 
+def test_tables_of_two_languages_are_paired_by_what_words_mean_and_values_share() -> None:
+    columns = [
+        Side("Bestellnr", "string", ("B-1", "B-2", "B-3")),
+        Side("Kreditor", "string", ("Müller & Söhne", "Käse Krüger", "Weiß GmbH")),
+        Side("Betrag", "string", ("1.250,00", "88,40", "7.310,05")),
+        Side("Lieferdatum", "date", ("01.03.2024", "12.03.2024", "28.03.2024")),
+    ]
+    fields = [
+        Side("invoice", "string", ("INV-1", "INV-2", "INV-3")),
+        Side("supplierName", "string", ("MUELLER UND SÖHNE", "Krüger Käse", "WEISS")),
+        Side("total", "string", ("1250", "88.4", "7310.05")),
+        Side("due date", "string", ("2024-03-02", "2024-03-14", "2024-03-29")),
+        Side("reference", "string", ("B-1", "b-2", "B-3")),
+    ]
+    proposed = suggest.propose_for(fields, columns, "invoice", "Bestellnr")
+    assert {each["source"]: (each["target"], each["strategy"]) for each in proposed} == {
+        "supplierName": ("Kreditor", "fuzzy"),
+        "total": ("Betrag", "numeric_range"),
+        "due date": ("Lieferdatum", "date_range"),
+        "reference": ("Bestellnr", "exact"),
+    }
+
+
+def test_ids_of_two_kinds_are_left_alone_whatever_their_names() -> None:
+    for ids in (("1", "2", "3"), ("A-1", "A-2", "A-3")):
+        fields = [Side("id", "string", ids), Side("city", "string", ("Oslo",))]
+        others = ids if ids[0] == "1" else ("B-1", "B-2", "B-3")
+        columns = [Side("id", "string", others), Side("town", "string", ("Oslo",))]
+        proposed = suggest.propose_for(fields, columns, "id", "id")
+        assert [each["source"] for each in proposed] == ["city"]
+
+
 def test_nothing_alike_is_no_proposal() -> None:
     assert suggest.propose([Side("colour", "string", ("red",))], columns()) == []
 
