@@ -55,6 +55,8 @@ class Services:
     webhooks: WebhookDesk = field(default_factory=WebhookDesk)
     limits: Limits = field(default_factory=Limits)
     callers: "Memory[Caller]" = field(default_factory=lambda: Memory[Caller]())
+    # How large the results of a run are, which pages of them were read a while ago.
+    result_sizes: Memory[int] = field(default_factory=lambda: Memory[int]())
     quotas: Quotas = field(default_factory=Quotas)
     request_leases: RequestLeases = field(default_factory=RequestLeases)
     stream_times: StreamTimes = field(default_factory=StreamTimes)

@@ -17,7 +17,7 @@ PAGE_BYTES = 4 * MEBIBYTE
 FIRST_ITEMS = 2
 GROWTH = 8
 BATCH_ITEMS = 64
-BATCH_BYTES = MEBIBYTE // 4
+BATCH_BYTES = MEBIBYTE // 2
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
@@ -38,22 +38,30 @@ class Source(Generic[Key, Item]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Key]):
-    """Items as JSON text; `next_after` is the key of the last one where more follow."""
+    """Items as JSON text; `next_after` is the key of the last one where more follow.
+
+    `largest` is the size of the largest item in bytes.
+    """
 
     items: list[msgspec.Raw]
     next_after: Key | None
+    largest: int
 
 
-async def fill(source: Source[Key, Item], after: Key | None, limit: int) -> Page[Key]:
+async def fill(
+    source: Source[Key, Item], after: Key | None, limit: int, largest: int | None = None
+) -> Page[Key]:
     """Read a page of up to `limit` items and PAGE_BYTES, at least one where there is one.
 
     What is in memory at a time is the page and one batch: batches grow up to BATCH_ITEMS, or to
     BATCH_BYTES of items as large as the largest so far, so that a list of large items ends before
-    many of them are read. Read in one snapshot of the database, or an item that moves meanwhile
-    may come twice.
+    many of them are read. Where `largest` is known from another page of the list, they need not
+    grow. Read in one snapshot of the database, or an item that moves meanwhile may come twice.
     """
     items: list[msgspec.Raw] = []
-    size, largest, wanted = 0, 1, FIRST_ITEMS
+    size = 0
+    wanted = FIRST_ITEMS if largest is None else _fitting(largest)
+    largest = largest or 1
     while True:
         # One item more than fits tells that there is more.
         wanted = min(wanted, limit + 1 - len(items))
@@ -61,11 +69,16 @@ async def fill(source: Source[Key, Item], after: Key | None, limit: int) -> Page
         for item in batch:
             text = replies.encode(source.write(item))
             if len(items) == limit or (items and size + len(text) > PAGE_BYTES):
-                return Page(items, after)
+                return Page(items, after, largest)
             items.append(msgspec.Raw(text))
             size += len(text)
             largest = max(largest, len(text))
             after = source.key(item)
         if len(batch) < wanted:
-            return Page(items, None)
-        wanted = max(1, min(wanted * GROWTH, BATCH_ITEMS, BATCH_BYTES // largest))
+            return Page(items, None, largest)
+        wanted = min(wanted * GROWTH, _fitting(largest))
+
+
+def _fitting(largest: int) -> int:
+    """Return how many items of this size a batch may have."""
+    return max(1, min(BATCH_ITEMS, BATCH_BYTES // largest))

@@ -86,8 +86,13 @@ def read(request: Request, listing: Listing[Key]) -> Asked[Key]:
     )
 
 
-def reply(request: Request, asked: Asked[Key], page: Page[Key], total: int) -> Response:
-    """Send a page with its `pagination`, a `Link` to the next one, and an ETag."""
+def reply(
+    request: Request, asked: Asked[Key], page: Page[Key], total: int, etag: str | None = None
+) -> Response:
+    """Send a page with its `pagination`, a `Link` to the next one, and an ETag.
+
+    The tag is made from the page's content unless one is given.
+    """
     cursor = None
     if page.next_after is not None:
         cursor = _encode(asked.fingerprint, total, page.next_after)
@@ -100,7 +105,8 @@ def reply(request: Request, asked: Asked[Key], page: Page[Key], total: int) -> R
     if asked.page is not None:
         pagination["page"] = asked.page
     response = replies.reply({"data": page.items, "pagination": pagination})
-    etag = conditions.content_tag(bytes(response.body))
+    if etag is None:
+        etag = conditions.content_tag(bytes(response.body))
     if conditions.is_known(request, etag):
         return replies.not_modified(etag)
     response.headers["ETag"] = etag

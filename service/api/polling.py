@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from service.api import conditions, parameters, replies
 from service.api.context import Caller, services
+from service.api.lookup import read_run
 from service.domain.identifiers import RunId
 from service.domain.runs import Run
 from service.engine.signals import Wake, run_topic
@@ -33,11 +34,11 @@ async def state_of(request: Request, caller: Caller) -> Run:
 
     Raises NotFoundError, also for another workspace's run.
     """
-    run_id = RunId(parameters.path_id(request, "run_id", "run"))
-    hub = services(request).hub
     seconds = wait_seconds(request)
     if seconds is None:
-        return _found(await hub.runs.read(caller.workspace_id, run_id), run_id)
+        return await read_run(request, caller)
+    run_id = RunId(parameters.path_id(request, "run_id", "run"))
+    hub = services(request).hub
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
     with (
@@ -46,7 +47,7 @@ async def state_of(request: Request, caller: Caller) -> Run:
     ):
         is_last = False
         while True:
-            run = _found(await hub.runs.read(caller.workspace_id, run_id), run_id)
+            run = await read_run(request, caller)
             if is_last or not conditions.is_known(request, tag(run)):
                 return run
             has_left = await _pause(request, wake, end - clock())
@@ -67,12 +68,6 @@ async def _wake_when_gone(request: Request, wake: Wake) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
     wake.set()
-
-
-def _found(run: Run | None, run_id: RunId) -> Run:
-    if run is None:
-        raise parameters.not_found("run", run_id)
-    return run
 
 
 def wait_seconds(request: Request) -> int | None:

@@ -7,9 +7,9 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import conditions, filters, pages, pagination, parameters, replies
-from service.api.context import Caller, services
-from service.api.lookup import fetch_run, find_run
+from service.api import conditions, filters, pages, pagination, parameters, polling, replies
+from service.api.context import Caller, Services, services
+from service.api.lookup import fetch_run, find_run, read_run
 from service.api.pages import Page, Source
 from service.api.snapshots import snapshot
 from service.domain import representation
@@ -34,6 +34,7 @@ FILTERS = (
     "document_id",
     "sort",
 )
+SIZE_SECONDS = 600.0
 # Confidence and document: what both orders of the list go by.
 Key: TypeAlias = tuple[float, str]
 RESULT_LIST = pagination.Listing(
@@ -44,18 +45,47 @@ RESULT_LIST = pagination.Listing(
 
 
 async def list_results(request: Request, caller: Caller) -> Response:
-    """List a run's results, most confident first or in document order."""
+    """List a run's results, most confident first or in document order.
+
+    Whatever changes a result of a run that has ended gives the run another tag, in the same
+    transaction: read before the page, it is the page's tag, and spares reading what is known.
+    """
     asked = pagination.read(request, RESULT_LIST)
     sort = filters.one_of(asked.filters, "sort", Sort) or Sort.CONFIDENCE
     wanted = read_filter(asked.filters)
-    async with snapshot(services(request).database) as connection:
-        run = await fetch_run(connection, request, caller)
+    service = services(request)
+    run = await read_run(request, caller)
+    if run.status.is_terminal and conditions.is_known(request, polling.tag(run)):
+        return replies.not_modified(polling.tag(run))
+    # An ended run gets no more results, so that its row and a page of them need not be of one
+    # moment; with filters, what is counted changes by reviews.
+    is_settled = run.status.is_terminal and wanted == ResultFilter()
+    reading = service.database.connection() if is_settled else snapshot(service.database)
+    async with reading as connection:
+        if not is_settled:
+            run = await fetch_run(connection, request, caller)
         total = asked.total
         if total is None:
             total = await _count(connection, run, wanted)
         source = _source(connection, run.id, wanted, sort, asked.offset)
-        page = await pages.fill(source, asked.after, asked.limit)
-    return pagination.reply(request, asked, page, total)
+        page = await _fill(service, run.id, source, asked.after, asked.limit)
+    tag = polling.tag(run) if run.status.is_terminal else None
+    return pagination.reply(request, asked, page, total, tag)
+
+
+async def _fill(
+    service: Services,
+    run_id: RunId,
+    source: Source[Key, MatchResult],
+    after: Key | None,
+    limit: int,
+) -> Page[Key]:
+    """Fill a page in as few batches as the sizes of the run's results allow."""
+    sizes = service.result_sizes
+    known = sizes.find(run_id.bytes)
+    page = await pages.fill(source, after, limit, known)
+    sizes.keep(run_id.bytes, max(known or 0, page.largest), sizes.now() + SIZE_SECONDS)
+    return page
 
 
 async def _count(connection: Connection, run: Run, wanted: ResultFilter) -> int:
@@ -66,10 +96,12 @@ async def _count(connection: Connection, run: Run, wanted: ResultFilter) -> int:
     return await results.count(connection, run.id, wanted)
 
 
-async def top_results(connection: Connection, run_id: RunId, limit: int) -> Page[Key]:
+async def top_results(
+    service: Services, connection: Connection, run_id: RunId, limit: int
+) -> Page[Key]:
     """Return the run's most confident results, as the first page of them would be."""
     source = _source(connection, run_id, ResultFilter(), Sort.CONFIDENCE)
-    return await pages.fill(source, None, limit)
+    return await _fill(service, run_id, source, None, limit)
 
 
 async def get_result(request: Request, caller: Caller) -> Response:

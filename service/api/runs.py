@@ -1,5 +1,7 @@
 """How does a client start a run, find it, watch how far it is, and cancel it?"""
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +17,7 @@ from service.api import (
 )
 from service.api.context import Caller, Services, services
 from service.api.idempotency import commit_with
-from service.api.lookup import fetch_run, find_run
+from service.api.lookup import fetch_run, find_run, read_run
 from service.api.pages import Source
 from service.api.results import top_results
 from service.api.run_requests import RunRequest, resolve
@@ -115,15 +117,33 @@ async def get_run(request: Request, caller: Caller) -> Response:
     run = await polling.state_of(request, caller)
     if conditions.is_known(request, polling.tag(run)):
         return polling.not_modified(request, run)
-    value: dict[str, replies.Json] = dict(representation.run(run))
+    results: Sequence[replies.Json] | None = None
     if run.status.is_terminal:
-        async with snapshot(services(request).database) as connection:
-            run = await fetch_run(connection, request, caller)
-            value = dict(representation.run(run))
-            # An AI pass may have opened it again meanwhile.
-            if run.status.is_terminal:
-                value["results"] = (await top_results(connection, run.id, TOP_RESULTS)).items
+        run, results = await _with_results(request, caller, run)
+    value: dict[str, replies.Json] = dict(representation.run(run))
+    if results is not None:
+        value["results"] = results
     return replies.reply(value, headers=polling.headers(request, run))
+
+
+async def _with_results(
+    request: Request, caller: Caller, run: Run
+) -> tuple[Run, Sequence[replies.Json] | None]:
+    """Return an ended run and its best results, of one moment.
+
+    Whatever changes a result gives its run another tag in the same transaction: results read
+    between two equal tags are those of the tag. None for a run that an AI pass has opened again.
+    """
+    service = services(request)
+    async with service.database.connection() as connection:
+        page = await top_results(service, connection, run.id, TOP_RESULTS)
+    if polling.tag(await read_run(request, caller)) == polling.tag(run):
+        return run, page.items
+    async with snapshot(service.database) as connection:
+        run = await fetch_run(connection, request, caller)
+        if not run.status.is_terminal:
+            return run, None
+        return run, (await top_results(service, connection, run.id, TOP_RESULTS)).items
 
 
 async def get_progress(request: Request, caller: Caller) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from service.domain.ai import AiFigures
 from service.domain.reference import ReferenceData
@@ -11,6 +12,8 @@ from service.domain.runs import Run, RunWarning
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
+# What was stored together has one moment, and stands on one page.
+@lru_cache(maxsize=256)
 def timestamp(moment: datetime | None) -> str | None:
     """Write a moment as ISO 8601 in UTC with milliseconds and `Z`."""
     if moment is None:

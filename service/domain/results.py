@@ -82,9 +82,11 @@ class DocumentMatch:
     unreadable: tuple[Unreadable, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchResult:
-    """A stored result; `evidence` and `candidates` are the JSON texts that go out as they are."""
+class MatchResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored result; `evidence` and `candidates` are the JSON texts that go out as they are.
+
+    A structure as above: pages and exports make many.
+    """
 
     id: ResultId
     run_id: RunId

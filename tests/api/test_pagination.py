@@ -118,6 +118,25 @@ async def test_the_total_is_that_of_the_first_page() -> None:
     assert pagination.read(request_for(f"cursor={cursor}"), LISTING).total == 123
 
 
+async def test_batches_need_not_grow_where_the_size_of_items_is_known() -> None:
+    async def asked_for(largest: int | None) -> list[int]:
+        counts = []
+
+        async def read(after: Key | None, count: int) -> list[Key]:
+            counts.append(count)
+            return [(0.0, str(place)) for place in range(count)]
+
+        page = await pages.fill(Source(read, itemgetter(1), lambda item: item), None, 50, largest)
+        assert len(page.items) == 50
+        assert page.next_after is not None
+        return counts
+
+    assert await asked_for(None) == [2, 16, 33]
+    assert await asked_for(100) == [51]
+    assert await asked_for(pages.BATCH_BYTES // 20) == [20, 20, 11]
+    assert await asked_for(pages.BATCH_BYTES * 2) == [1] * 51
+
+
 @pytest.mark.parametrize("start", ["limit=4", "limit=4&page=1"])
 async def test_a_page_ends_where_its_bytes_would_be_too_many(start: str) -> None:
     def large(item: Key) -> Json:

@@ -208,7 +208,29 @@ async def test_an_unchanged_page_is_not_sent_again(live: Live) -> None:
     run = await live.completed()
     first = await live.client.get(run["links"]["results"])
     headers = {"If-None-Match": first.headers["etag"]}
-    assert (await live.client.get(run["links"]["results"], headers=headers)).status_code == 304
+    for query in ({}, {"sort": "document"}, {"matched": "true"}):
+        again = await live.client.get(run["links"]["results"], params=query, headers=headers)
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == first.headers["etag"]
+    path = f"{run['links']['results']}/{first.json()['data'][0]['id']}/review"
+    assert (await live.client.post(path, json={"status": "approved"})).status_code == 200
+    changed = await live.client.get(run["links"]["results"], headers=headers)
+    assert (changed.status_code, changed.json()["data"][0]["status"]) == (200, "approved")
+    assert changed.headers["etag"] != first.headers["etag"]
+
+
+async def test_a_page_of_a_run_under_way_is_known_by_what_it_says(live: Live) -> None:
+    live.executor.hold()
+    run = await live.start()
+    await live.executor.has_taken.wait()
+    empty = await live.client.get(run["links"]["results"])
+    headers = {"If-None-Match": empty.headers["etag"]}
+    again = await live.client.get(run["links"]["results"], headers=headers)
+    assert (again.status_code, empty.json()["data"]) == (304, [])
+    live.executor.release()
+    await live.wait_until_ended(run)
+    after = await live.client.get(run["links"]["results"], headers=headers)
+    assert (after.status_code, after.json()["pagination"]["total"]) == (200, 20)
 
 
 async def test_a_result_of_another_run_or_workspace_is_not_found(live: Live) -> None:

@@ -150,8 +150,11 @@ async def test_a_run_is_shown_with_results_as_old_as_its_tag(live: Live) -> None
         await until_someone_waits(live)
         await connection.execute("UPDATE results SET status = 'approved'")
         await connection.execute("UPDATE runs SET event_seq = event_seq + 1")
-    assert reading.result().headers["etag"] == before.headers["etag"]
-    assert reading.result().json() == before.json()
+    after = await poll(live, path)
+    assert after.headers["etag"] != before.headers["etag"]
+    assert after.json()["results"] != before.json()["results"]
+    shown = {reply.headers["etag"]: reply.json() for reply in (before, after)}
+    assert shown[reading.result().headers["etag"]] == reading.result().json()
 
 
 async def until_someone_waits(live: Live) -> None:
