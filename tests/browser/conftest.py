@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from service.cli.client import Client
 from service.ui import pages
@@ -19,6 +19,7 @@ from tests.service_process import ServiceProcess, running
 
 SECONDS = 120
 PAGE_MILLISECONDS = 20_000
+expect.set_options(timeout=PAGE_MILLISECONDS)
 DATA = Path(__file__).parents[1] / "data" / "invoices_1k"
 # Where modules are tried without a service.
 HERE = "http://modules.test"

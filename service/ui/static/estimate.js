@@ -41,7 +41,7 @@ function estimating(configId, body) {
   const begin = async () => {
     say("Estimating what it takes …");
     run = await ask("POST", `/v1/matching/configs/${configId}/run`, { dry_run: true, triggered_by: "manual" });
-    if (isClosed) return discard(run.id);
+    if (isClosed) return discard(run);
     stream = follow(`${runPath(run.id)}/events`, ["run.snapshot", ...RUN_EVENTS], (_, data) => {
       run = { ...run, ...data.run, ...data.progress, id: run.id };
       if (run.rows_total) bar.value = (run.rows_processed ?? 0) / run.rows_total;
@@ -55,7 +55,7 @@ function estimating(configId, body) {
     close() {
       isClosed = true;
       stream?.close();
-      if (run) discard(run.id);
+      if (run) discard(run);
     },
   };
 }
@@ -73,9 +73,9 @@ function told({ ai, rows_processed: all }) {
 }
 
 /** Remove a dry run that has told what it should; one under way is ended first. */
-async function discard(id) {
+async function discard({ id, status }) {
   try {
-    await ask("POST", `${runPath(id)}/cancel`);
+    if (!TERMINAL.has(status)) await ask("POST", `${runPath(id)}/cancel`);
   } catch {
     // it had ended
   }

@@ -21,8 +21,8 @@ export async function showRun(here, id) {
   if (here.signal.aborted) return;
   here.again = () => {}; // streams go on by themselves, and keep what was chosen and typed
   const state = { run: { ...run, ...progress, id }, config, heard: Date.now(), unsure: null, waiting: null };
-  const parts = { head: h("div"), error: h("p", { class: "notice bad", role: "alert", hidden: true }), progress: progressPanel(), figures: figures("Figures"), said: h("div"), spread: h("section", { class: "panel", hidden: true }), warnings: h("div") };
-  fill(here.view, parts.head, parts.error, parts.progress.element, parts.figures.element, parts.said, parts.warnings, parts.spread);
+  const parts = { head: h("div"), error: h("p", { class: "notice bad", role: "alert", hidden: true }), progress: progressPanel(), figures: figures("Figures"), ai: figures("The AI"), said: h("div"), spread: h("section", { class: "panel", hidden: true }), warnings: h("div") };
+  fill(here.view, parts.head, parts.error, parts.progress.element, parts.figures.element, parts.ai.element, parts.said, parts.warnings, parts.spread);
 
   const draw = () => drawRun(parts, state, actions);
   const spread = throttled(async () => {
@@ -116,7 +116,8 @@ function drawRun(parts, state, actions) {
     fill(parts.head, heading(state, actions));
   }
   parts.progress.update(run, heard);
-  parts.figures.update([...runFigures(run), ...reviewFigures(state), ...(run.ai ? aiFigures(run.ai) : [])]);
+  parts.figures.update([...runFigures(run), ...reviewFigures(state)]);
+  parts.ai.update(run.ai ? aiFigures(run.ai) : []);
   once(parts.said, run.ai?.error, (error) => error && h("p", { class: "notice" }, h("strong", {}, "The AI: "), error));
   once(parts.warnings, run.warnings ?? [], warningList);
 }
@@ -145,7 +146,7 @@ function heading({ run, config }, actions) {
       run.rows_processed ? h("a", { class: "button", href: `#/runs/${run.id}/results` }, "Results") : null,
       ended ? null : h("button", { class: "danger", onclick: actions.cancel }, "Cancel"),
       run.status === "completed" && !run.dry_run && config && run.rows_processed ? h("button", { onclick: actions.resolve }, "Ask the AI about the unsure …") : null,
-      ended && config ? h("button", { class: run.status === "completed" ? "" : "primary", onclick: actions.again }, "Run again") : null,
+      ended && config ? h("button", { class: isReviewable ? "" : "primary", onclick: actions.again }, "Run again") : null,
       ended ? h("button", { class: "quiet", onclick: actions.remove }, "Delete") : null),
   ];
 }
