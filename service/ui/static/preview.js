@@ -40,7 +40,7 @@ export function previewer(here, { reference, collection, documentIds }, tell) {
       wanted = null;
       try {
         const results = await once(rules);
-        if (!wanted && results) tell({ results });
+        if (!wanted && !here.signal.aborted) tell(results ? { results } : { error: new Error("Somebody cancelled it.") });
       } catch (error) {
         if (!wanted && !here.signal.aborted) tell({ error });
       }
@@ -86,17 +86,22 @@ export function previewer(here, { reference, collection, documentIds }, tell) {
   return { update, close };
 }
 
-/** Wait until a run has ended; returns it. */
+/** Wait until a run has ended; returns it, as cancelled where it is gone. */
 function ended(runId, here, onStatus) {
   return new Promise((resolve) => {
+    const finish = (run) => {
+      stream.close();
+      resolve(run);
+    };
     const take = (type, data) => {
       if (!data.run) return;
       onStatus(data.run.status);
-      if (!TERMINAL.has(data.run.status)) return;
-      stream.close();
-      resolve(data.run);
+      if (TERMINAL.has(data.run.status)) finish(data.run);
     };
-    const stream = follow(`${runPath(runId)}/events`, ["run.snapshot", ...RUN_EVENTS], take, here.connection);
+    const stream = follow(`${runPath(runId)}/events`, ["run.snapshot", ...RUN_EVENTS], take, (state) => {
+      here.connection(state);
+      if (state === "ended") finish({ status: "cancelled" }); // somebody deleted it
+    });
     here.onClose(() => stream.close());
   });
 }

@@ -11,12 +11,15 @@ const ADVICE = {
   empty_id: "Choose another column with ids, or none, or fill in the rows in the file.",
 };
 
-/** Show an error of an upload; nothing was stored. */
-export function refusal({ detail, message, errors = [] }) {
+const REFUSED = "The file was not taken. Nothing was stored.";
+const LOST = "The upload did not come to its end. Look under Data whether it is there before you send it again.";
+
+/** Show an error of an upload: what the service refused, it has not stored. */
+export function refusal({ status = 400, detail, message, errors = [] }) {
   const places = errors.filter((each) => each.row || errors.length > 1);
   const advice = [...new Set(errors.map((each) => ADVICE[each.code]).filter(Boolean))];
   return h("div", { class: "notice bad", role: "alert" },
-    h("strong", {}, "The file was not taken. Nothing was stored."),
+    h("strong", {}, status >= 400 && status < 500 ? REFUSED : LOST),
     places.length > 1 ? null : h("p", {}, detail ?? message),
     places.length > 1 ? [
       h("p", {}, `${plural(places.length, "thing is", "things are")} wrong:`),

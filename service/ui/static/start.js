@@ -48,14 +48,15 @@ export async function showStart(here, query) {
     }, { "aria-label": "State" }),
     wanted.config_id ? h("span", { class: "tag" }, `only ${names.get(wanted.config_id) ?? DELETED} `, h("a", { href: "#/" }, "show all")) : null,
     triesLabel);
-  const shown = h("div", {}, filters, h("div", { class: "panel flush" }, table.table), h("p", { class: "row" }, older));
-  const nothing = h("p", { class: "empty" }, "No run is like that. ", h("a", { href: "#/" }, "Show all runs"));
+  const surface = h("div", { class: "panel flush" }, table.table);
+  const shown = h("div", {}, filters, surface, h("p", { class: "row" }, older));
+  const isFiltered = Boolean(wanted.status || wanted.config_id);
+  const nothing = h("p", { class: "empty" }, isFiltered ? ["No run is like that. ", h("a", { href: "#/" }, "Show all runs")] : "Only dry runs so far.");
   const empty = welcome();
   fill(place, shown, nothing, empty);
 
   function draw() {
     const all = runs.all();
-    const isFiltered = Boolean(wanted.status || wanted.config_id);
     triesLabel.hidden = !all.some((run) => run.dry_run);
     const listed = all.filter((run) => (tries.checked || !run.dry_run) && matches(run, wanted));
     const isNew = !all.length && !isFiltered && !runs.hasMore();
@@ -65,7 +66,7 @@ export async function showStart(here, query) {
     }
     table.show(listed.map((run) => rows.get(run.id).row));
     older.hidden = !runs.hasMore();
-    table.table.hidden = !listed.length;
+    surface.hidden = !listed.length;
     nothing.hidden = listed.length > 0 || isNew;
     shown.hidden = isNew;
     empty.hidden = !isNew;
@@ -87,7 +88,7 @@ export async function showStart(here, query) {
 
   draw();
   live(here, runs, async (fresh) => {
-    await readNames(names, fresh);
+    await readNames(names, fresh).catch(() => null); // asked for again with the next event
     for (const run of fresh) rows.get(run.id)?.rename(names.get(run.matching_config_id) ?? DELETED);
     draw();
   });

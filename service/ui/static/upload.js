@@ -98,7 +98,8 @@ function fileCard(here, file, first, into, back) {
     here.signal.addEventListener("abort", sending.callBack);
     try {
       const reply = await send(method, path, form, sending);
-      await into.done(reply, { id: state.id, order: state.inside?.names ?? [], naming });
+      await into.done(reply, { id: state.id, order: state.inside?.names ?? [], naming })
+        .catch((error) => fill(said, h("p", { class: "notice", role: "alert" }, `“${file.name}” is stored, but cannot be shown: ${error.message}`)));
     } catch (error) {
       fill(said, error instanceof CalledBack ? h("p", { role: "status" }, "Called back: nothing was stored.") : refusal(error));
       if (error.errors?.some((each) => ["wrong_delimiter", "bad_text"].includes(each.code))) details?.setAttribute("open", "");
