@@ -21,7 +21,8 @@ UPDATE workspaces SET event_seq = event_seq + $2 WHERE id = $1
 RETURNING event_seq, clock_timestamp() AS created_at,
           set_config('idle_in_transaction_session_timeout', '5s', true)
 """
-# With the event goes its outbox: a delivery for each webhook that wants the type.
+# With the event goes its outbox: a delivery for each webhook that wants the type. A dry run is the
+# affair of who tries something out: what acts on runs that have ended must not take it for one.
 _INSERT = """
 WITH event AS (
     INSERT INTO events (workspace_id, workspace_seq, id, run_id, run_seq, type, data, created_at)
@@ -32,6 +33,7 @@ SELECT id, $1, $3, $2, $4, $6, coalesce($4, $3)
 FROM webhooks
 WHERE workspace_id = $1 AND enabled
   AND (CASE WHEN types IS NULL THEN $6 <> 'run.progress' ELSE $6 = ANY(types) END)
+  AND NOT $9::boolean
 """
 
 
@@ -68,6 +70,7 @@ async def append(
         event_type.value,
         encode({**data, **body}),
         record["created_at"],
+        run is not None and run.dry_run,
     )
 
 
@@ -108,6 +111,7 @@ async def append_many(
                     event_type.value,
                     encode({**data, **body}),
                     last["created_at"],
+                    run.dry_run,
                 )
             )
         await connection.executemany(_INSERT, rows)

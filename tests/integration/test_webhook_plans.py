@@ -87,7 +87,7 @@ _LIST = (
 )
 _EVENT = (
     events._INSERT,
-    f"'{WORKSPACE}', 1, gen_random_uuid(), NULL, NULL, 'run.progress', '{{}}', now()",
+    f"'{WORKSPACE}', 1, gen_random_uuid(), NULL, NULL, 'run.progress', '{{}}', now(), false",
     {"webhooks": WEBHOOKS, "deliveries": 0},
 )
 

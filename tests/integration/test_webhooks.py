@@ -71,6 +71,17 @@ async def test_only_the_types_that_are_wanted_arrive(desk: Desk, hook: Receiver)
     }
 
 
+async def test_what_is_only_tried_out_is_told_to_nobody(desk: Desk, hook: Receiver) -> None:
+    webhook = await desk.add(hook.url, types=EVERYTHING)
+    run = await desk.tell_run()
+    tried = await desk.world.queue(dry_run=True)
+    desk.wake()
+    assert {each.run_id for each in await desk.deliveries(webhook)} == {run.id}
+    async with desk.database.connection() as connection:
+        told = await events.of_run(connection, tried.id, 0)
+    assert [event.type for event in told] == [EventType.RUN_QUEUED]
+
+
 async def test_an_attempt_is_kept_with_what_was_answered(desk: Desk, hook: Receiver) -> None:
     hook.answering = receiver.always(Answer(202, body=b"ok \x00 \xff " + b"x" * 5_000))
     webhook = await desk.add(hook.url)
