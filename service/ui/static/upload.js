@@ -10,6 +10,8 @@ import { bytes, shortened } from "./words.js";
 
 const READ_HERE = /\.(csv|tsv|txt|xlsx|ndjson|jsonl|parquet)$/i;
 const SHOWN_ROWS = 3;
+const CALLED_BACK = "Called back: nothing was stored.";
+const CALLED_BACK_LATE = "Called back. If it was stored just before, it is listed under Data.";
 const SEPARATORS = [[",", "comma ,"], [";", "semicolon ;"], ["\t", "tab"], ["|", "bar |"]];
 const ENCODINGS = [["utf-8", "UTF-8"], ["windows-1252", "Windows-1252 (Western Europe)"], ["utf-16le", "UTF-16"]];
 
@@ -60,10 +62,10 @@ function fileCard(here, file, first, into, back) {
   const ids = h("div");
   const hint = h("p", { class: "hint", role: "status" });
   const said = h("div");
-  const go = h("button", { class: "primary" }, `Upload ${shortened(file.name)}`);
-  const other = h("button", { class: "quiet", onclick: back }, "Choose another file");
+  const go = h("button", { type: "submit", class: "primary" }, `Upload ${shortened(file.name)}`);
+  const other = h("button", { type: "button", class: "quiet", onclick: back }, "Choose another file");
   const details = written(state.inside, async (changed) => {
-    state.inside = await peek(file, { ...settings(state.inside), ...changed });
+    state.inside = await peek(file, { ...settings(state.inside), ...changed }) ?? { ...state.inside, ...changed, names: [], rows: [] };
     if (!state.inside.names.includes(state.id)) state.id = idColumn(state.inside);
     draw();
   });
@@ -86,7 +88,7 @@ function fileCard(here, file, first, into, back) {
     tell();
   }
 
-  go.addEventListener("click", async () => {
+  async function upload() {
     const form = new FormData();
     describe(form, state.inside);
     if (state.id) form.append("id_column", state.id);
@@ -101,17 +103,20 @@ function fileCard(here, file, first, into, back) {
       await into.done(reply, { id: state.id, order: state.inside?.names ?? [], naming })
         .catch((error) => fill(said, h("p", { class: "notice", role: "alert" }, `“${file.name}” is stored, but cannot be shown: ${error.message}`)));
     } catch (error) {
-      fill(said, error instanceof CalledBack ? h("p", { role: "status" }, "Called back: nothing was stored.") : refusal(error));
+      fill(said, error instanceof CalledBack ? h("p", { role: "status" }, sending.isSent() ? CALLED_BACK_LATE : CALLED_BACK) : refusal(error));
       if (error.errors?.some((each) => ["wrong_delimiter", "bad_text"].includes(each.code))) details?.setAttribute("open", "");
     }
     go.disabled = other.disabled = false;
-  });
+  }
 
   draw();
   const title = h("strong", { tabindex: "-1" }, file.name);
   return {
     focus: () => title.focus(),
-    element: h("div", { class: "file" },
+    element: h("form", { class: "file", onsubmit: (event) => {
+      event.preventDefault();
+      if (!go.disabled) upload();
+    } },
       h("p", { class: "row spread" }, h("span", { class: "name" }, title, h("small", {}, ` ${bytes(file.size)}`)), other),
       looks, h("div", { class: "row top" }, naming.fields, ids), hint, details, h("p", { class: "row" }, go), said),
   };
@@ -145,7 +150,9 @@ function progress(file) {
   const text = h("span", { role: "status" }, "Sending …");
   const controller = new AbortController();
   const callBack = () => controller.abort();
+  let isSent = false;
   const onSent = (share) => {
+    isSent = share === 1;
     if (share < 1) {
       bar.value = share;
       text.textContent = `${bytes(share * file.size)} of ${bytes(file.size)} sent`;
@@ -154,6 +161,6 @@ function progress(file) {
       text.textContent = "Sent. Its rows are being read …";
     }
   };
-  const element = h("div", {}, bar, h("p", { class: "row spread" }, text, h("button", { onclick: callBack }, "Cancel the upload")));
-  return { element, signal: controller.signal, onSent, callBack };
+  const element = h("div", {}, bar, h("p", { class: "row spread" }, text, h("button", { type: "button", onclick: callBack }, "Cancel the upload")));
+  return { element, signal: controller.signal, onSent, callBack, isSent: () => isSent };
 }
