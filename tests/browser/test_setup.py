@@ -225,6 +225,13 @@ async def test_what_lies_in_the_workspace_is_run_again_edited_and_deleted(
         await tab.go("/data")
         await page.get_by_role("button", name="Run Leaflets to stock").wait_for()
         assert await complaints(tab) == []
+        await page.get_by_role("button", name="Look at leaflets").click()
+        await page.get_by_role("dialog").get_by_role("cell", name="VEGA").wait_for()
+        assert await complaints(tab) == []
+        await page.get_by_role("button", name="Close").click()
+        await page.get_by_role("button", name="Look at stock").click()
+        await page.get_by_role("dialog").get_by_role("cell", name="Vega").wait_for()
+        await page.keyboard.press("Escape")
         await page.get_by_role("button", name="Run Leaflets to stock").click()
         await page.get_by_text("1 document").first.wait_for()
         await tab.go("/data")

@@ -4,6 +4,7 @@ import { ask, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
 import { discard, sweep } from "./leftovers.js";
 import { clipped, line, searchable } from "./listing.js";
+import { lookAtCollection, lookAtTable } from "./look.js";
 import { PREVIEW } from "./preview.js";
 import { COLLECTION_HEADS, TABLE_HEADS, collectionLine, deleteCollection, deleteTable, readCollections, readTables, remover, tableLine } from "./sources.js";
 import { ago, shortened } from "./words.js";
@@ -88,7 +89,8 @@ function drawTables(section, tables, again) {
   const notice = h("p", { class: "notice", role: "alert", hidden: true });
   const remove = remover(notice, again);
   const rows = tables.items.map((table) => [table.name, tableLine(table, [
-    h("a", { class: "button", href: withQuery("#/new", { reference: table.id }), "aria-label": `Match with ${table.name}` }, "Match"), " ",
+    h("a", { class: "button", href: withQuery("#/new", { reference: table.id }), "aria-label": `Match with ${table.name}` }, "Match"),
+    lookAtTable(table),
     h("a", { class: "button quiet", href: table.links.export, download: "", "aria-label": `Download ${table.name}` }, "Download"),
     deleteTable(table, remove),
   ])]);
@@ -101,7 +103,7 @@ function drawCollections(section, collections, again) {
   const notice = h("p", { class: "notice", role: "alert", hidden: true });
   const remove = remover(notice, again);
   const rows = collections.items.map((collection) => [collection.name, collectionLine(collection, [
-    h("a", { class: "button", href: withQuery("#/new", { collection: collection.name }), "aria-label": `Match ${collection.name}` }, "Match"),
+    h("a", { class: "button", href: withQuery("#/new", { collection: collection.name }), "aria-label": `Match ${collection.name}` }, "Match"), lookAtCollection(collection),
     deleteCollection(collection, remove),
   ])]);
   fill(section, h("h2", {}, "Documents"), notice,

@@ -3,7 +3,7 @@
 import { ask, runPath } from "./api.js";
 import { confirmed, fill, h } from "./dom.js";
 import { clipped, line } from "./listing.js";
-import { STATUS, TERMINAL, ago, count, percent, plural, shortened } from "./words.js";
+import { STATUS, TERMINAL, ago, confidence, count, percent, plural, shortened } from "./words.js";
 
 export const HEADS = [["Match", ""], ["Status", ""], ["Documents", "number"], ["Matched", "number"], ["Mean confidence", "number"], ["Started", ""], ["Actions", "actions"]];
 
@@ -22,7 +22,7 @@ export function runRow(run, name, { removed, failed }) {
     fill(cells.status, h("span", { class: `status ${now.status}` }, STATUS[now.status] ?? now.status));
     fill(cells.documents, progress(now));
     fill(cells.matched, count(now.rows_matched), share(now));
-    fill(cells.confidence, percent(now.avg_confidence));
+    fill(cells.confidence, confidence(now.avg_confidence));
     if (isTerminal === TERMINAL.has(now.status)) return;
     isTerminal = TERMINAL.has(now.status);
     fill(cells.actions, actions(now));

@@ -84,7 +84,8 @@ function fileCard(here, file, first, into, back) {
     };
     fill(ids, field("Column with ids", inside
       ? choice([["", "none: number the rows"], ...inside.names.filter(Boolean).map((name) => [name, shortened(name)])], state.id, choose)
-      : h("input", { placeholder: "none: number the rows", oninput: (event) => { state.id = event.target.value.trim(); } })));
+      : h("input", { placeholder: "none: number the rows", oninput: (event) => { state.id = event.target.value.trim(); } }),
+    "Names each row in results, such as an order number."));
     tell();
   }
 
