@@ -24,7 +24,7 @@ export const lookAtCollection = (collection) => looking(collection.name, async (
 function looking(title, read) {
   return h("button", { class: "quiet", "aria-label": `Look at ${title}`, onclick: async () => {
     const inside = h("div", {}, h("p", { class: "dim", role: "status" }, "Loading …"));
-    const dialog = h("dialog", { class: "look", "aria-label": title, onclose: () => dialog.remove() },
+    const dialog = h("dialog", { class: "looking", "aria-label": title, onclose: () => dialog.remove() },
       h("form", { method: "dialog", class: "row spread" }, clipped(title, "strong"), h("button", {}, "Close")), inside);
     document.body.append(dialog);
     dialog.showModal();
