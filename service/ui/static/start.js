@@ -42,7 +42,7 @@ export async function showStart(here, query) {
   fill(here.view,
     h("div", { class: "row spread" }, h("h1", { tabindex: "-1" }, "Runs"), h("a", { class: "button primary", href: "#/new" }, "New match")),
     said, place);
-  const filters = h("div", { class: "row filters" },
+  const filters = h("div", { class: "row narrowing" },
     choice([["", "All states"], ...Object.entries(STATUS)], wanted.status, (status) => {
       location.hash = withQuery("#/", { config: wanted.config_id, status });
     }, { "aria-label": "State" }),
