@@ -94,8 +94,9 @@ function ended(state, actions) {
   if (state.queue?.hasMore()) return [h("p", { role: "status" }, "Reading on …")];
   return [
     h("h2", {}, state.total ? "That was the last one" : "Nothing waits here"),
-    h("p", {}, "Choose another queue, or look at the results."),
+    h("p", {}, state.mode === "unsure" ? "Nothing is unsure any more. Look over what is matched, one by one or many at once?" : "Choose another queue, or look at the results."),
     h("p", { class: "row" },
+      state.mode === "unsure" ? h("button", { class: "primary", onclick: () => actions.mode("matched") }, "Review what is matched") : null,
       state.at ? h("button", { onclick: actions.back }, "Back") : null,
       state.undo.length ? h("button", { onclick: actions.undo }, "Undo") : null,
       h("a", { class: "button", href: `#/runs/${state.runId}/results` }, "Results"),
