@@ -17,6 +17,9 @@ async def test_one_signs_in_and_is_where_one_wanted_to_be(
 ) -> None:
     async with signed_in(browser, service) as tab:
         page = tab.page
+        await page.goto(f"{service.url}/first-steps")
+        assert await complaints(tab) == []
+        await page.get_by_role("link", name="Runs").click()
         await page.get_by_role("button", name="Sign out").click()
         await page.goto(f"{service.url}/#/settings")
         await page.get_by_role("heading", name="Sign in").wait_for()
