@@ -1,11 +1,11 @@
 // What is going on in the workspace? Its runs, the newest first, live by one stream.
 
-import { ask, withQuery } from "./api.js";
+import { ask, runPath, withQuery } from "./api.js";
 import { choice, fill, h } from "./dom.js";
 import { listing } from "./listing.js";
 import { follow } from "./live.js";
 import { HEADS, runRow } from "./run_list.js";
-import { RUN_EVENTS, STATUS } from "./words.js";
+import { RUN_EVENTS, STATUS, TERMINAL } from "./words.js";
 
 const PAGE = 50;
 // So many pages are read at once where one has nothing that is shown.
@@ -112,9 +112,21 @@ async function readRuns(wanted) {
       if (read.data.some((run) => !run.dry_run)) return;
     }
   };
+  /** What the stream did not tell: runs that began and ended before it, or while it was away. */
+  const catchUp = async (alive) => {
+    const there = new Set(alive.map((run) => run.id));
+    const lost = [...runs.values()].filter((run) => !TERMINAL.has(run.status) && !there.has(run.id));
+    const newest = await ask("GET", withQuery("/v1/matching/runs", { ...wanted, limit: PAGE }));
+    const read = new Set(newest.data.map((run) => run.id));
+    const others = await Promise.all(lost.filter((run) => !read.has(run.id)).map((run) => ask("GET", runPath(run.id)).catch(() => run)));
+    const fresh = newest.data.filter((run) => !runs.has(run.id));
+    for (const run of [...newest.data, ...others]) if (isNewer(run, runs.get(run.id))) runs.set(run.id, run);
+    return fresh;
+  };
   await more();
   return {
     more,
+    catchUp,
     hasMore: () => hasMore,
     get: (id) => runs.get(id),
     set: (run) => runs.set(run.id, { ...runs.get(run.id), ...run }),
@@ -122,6 +134,9 @@ async function readRuns(wanted) {
     all: () => [...runs.values()].sort((one, other) => (one.id < other.id ? 1 : -1)),
   };
 }
+
+/** Whether a run that was read is not older than what the stream told of it meanwhile. */
+const isNewer = (run, known) => !known || run.last_event_id >= known.last_event_id;
 
 /** Add the names of configs that are not among those read at first. */
 async function readNames(names, runs) {
@@ -147,23 +162,32 @@ function live(here, runs, changed) {
     fresh = new Map();
     if (!here.signal.aborted) changed(told).catch(here.fail);
   };
+  const wake = () => {
+    if (isWaiting) return;
+    isWaiting = true;
+    requestAnimationFrame(flush);
+  };
   const stream = follow("/v1/events", ["workspace.snapshot", ...RUN_EVENTS], (type, data) => {
     const told = type === "workspace.snapshot" ? data.runs : [data.run ?? merged(runs.get(data.run_id), data.progress)];
     for (const run of told.filter(Boolean)) {
       if (!runs.get(run.id)) fresh.set(run.id, run);
       runs.set(run);
     }
-    if (isWaiting) return;
-    isWaiting = true;
-    requestAnimationFrame(flush);
+    if (type === "workspace.snapshot") {
+      runs.catchUp(data.runs).then((missed) => {
+        for (const run of missed) fresh.set(run.id, run);
+        wake();
+      }, () => null); // the stream is what says that the service is away
+    }
+    wake();
   }, here.connection);
   here.onClose(() => stream.close());
 }
 
 function merged(run, progress) {
   if (!run || !progress) return null;
-  const { status, rows_total, rows_processed, rows_matched, avg_confidence } = progress;
-  return { ...run, status, rows_total, rows_processed, rows_matched, avg_confidence };
+  const { status, rows_total, rows_processed, rows_matched, avg_confidence, last_event_id } = progress;
+  return { ...run, status, rows_total, rows_processed, rows_matched, avg_confidence, last_event_id };
 }
 
 function welcome() {
