@@ -9,7 +9,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.sharedctypes import SynchronizedArray
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
@@ -42,9 +42,10 @@ from tests.benchmarks import report
 from tests.data import tasks
 from tests.data.tasks import Task
 
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
+# How often each side has its turn, by rows: what takes milliseconds is disturbed most by others.
+TURNS = {1_000: 20, 10_000: 20, 100_000: 9, 1_000_000: 3}
+SIZES = tuple(TURNS)
 CORES = 2
-REPEATS = 3
 DOCUMENTS = 500
 # A baseline gets as many documents as make about this many pairs.
 BASELINE_PAIRS = 20_000_000
@@ -110,6 +111,15 @@ class Taken:
     processor_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Turns:
+    """What a process does again and again, when all are ready, and where it notes its clocks."""
+
+    count: int
+    barrier: Barrier
+    clock: "SynchronizedArray[float]"
+
+
 def main() -> None:
     """Print a row per case and size; write the same figures as JSON."""
     table = Table(title="Search against comparing everything (generated invoices, two cores)")
@@ -159,6 +169,7 @@ def main() -> None:
 
 def measure(case: Case, task: Task) -> dict[str, Any]:
     """Time a case; both sides must agree on the documents that both matched."""
+    turns = TURNS[len(task.rows)]
     started = time.perf_counter()
     index = build(case.rules, task.row_ids, task.columns)
     build_seconds = time.perf_counter() - started
@@ -170,13 +181,12 @@ def measure(case: Case, task: Task) -> dict[str, Any]:
     ).documents
     fewer = compile_documents(index, case.rules, few)
     if case.baseline == "B1":
-        # The best of as many turns as the search gets.
-        turns = [search_by_cdist(index, case.rules, fewer) for _ in range(REPEATS)]
-        baseline, scores = least_of([taken for taken, _ in turns]), turns[0][1]
+        found_in_turns = [search_by_cdist(index, case.rules, fewer) for _ in range(turns)]
+        baseline, scores = least_of([taken for taken, _ in found_in_turns]), found_in_turns[0][1]
     else:
-        baseline = time_on_cores(bruteforce.search, index, case.rules, few)
+        baseline = time_on_cores(bruteforce.search, index, case.rules, few, turns)
         scores = bruteforce.search(index, case.rules, fewer, ()).scores
-    engine = time_on_cores(search, index, case.rules, task.documents)
+    engine = time_on_cores(search, index, case.rules, task.documents, turns)
     found = search(index, case.rules, batch, ()).scores[: len(few)]
     if not np.allclose(found, scores, rtol=0, atol=1e-5):
         raise AssertionError(f"{case.name}: the search and {case.baseline} differ")
@@ -215,29 +225,32 @@ def measure_single(task: Task) -> tuple[float, float]:
 
 
 def time_on_cores(
-    searching: Search, index: ReferenceIndex, rules: MatchingRules, documents: Any
+    searching: Search, index: ReferenceIndex, rules: MatchingRules, documents: Any, turns: int
 ) -> Taken:
-    """Take the least time in which processes that share the index search their documents."""
+    """Take the least time in which processes that share the index search their documents.
+
+    They read the clock themselves, from the first that begins to the last that ends: a process
+    that waits for them may be woken when they have long begun.
+    """
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(CORES + 1)
-    spent = [context.Value("d", 0.0) for _ in range(CORES)]
+    parts = [_Turns(turns, barrier, context.Array("d", 3)) for _ in range(CORES)]
     children = [
         context.Process(
             target=_search_part,
-            args=(barrier, spent[core], searching, index, rules, documents[core::CORES]),
+            args=(part, searching, index, rules, documents[core::CORES]),
             daemon=True,
         )
-        for core in range(CORES)
+        for core, part in enumerate(parts)
     ]
     for child in children:
         child.start()
     taken = []
-    for _ in range(REPEATS):
+    for _ in range(turns):
         barrier.wait()
-        started = time.perf_counter()
         barrier.wait()
-        seconds = time.perf_counter() - started
-        taken.append(Taken(seconds, sum(each.value for each in spent)))
+        begun, ended, spent = zip(*(part.clock[:] for part in parts), strict=True)
+        taken.append(Taken(max(ended) - min(begun), sum(spent)))
     for child in children:
         child.join()
         if child.exitcode:
@@ -251,8 +264,7 @@ def least_of(taken: list[Taken]) -> Taken:
 
 
 def _search_part(
-    barrier: Barrier,
-    spent: "Synchronized[float]",
+    turns: _Turns,
     searching: Search,
     index: ReferenceIndex,
     rules: MatchingRules,
@@ -260,12 +272,12 @@ def _search_part(
 ) -> None:
     batch = compile_documents(index, rules, part)
     searching(index, rules, compile_documents(index, rules, part[:1]), ())
-    for _ in range(REPEATS):
-        barrier.wait()
-        started = time.process_time()
+    for _ in range(turns.count):
+        turns.barrier.wait()
+        begun, spent = time.perf_counter(), time.process_time()
         searching(index, rules, batch, ())
-        spent.value = time.process_time() - started
-        barrier.wait()
+        turns.clock[:] = [begun, time.perf_counter(), time.process_time() - spent]
+        turns.barrier.wait()
 
 
 def search_by_cdist(

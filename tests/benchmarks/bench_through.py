@@ -28,7 +28,7 @@ def main() -> None:
     logs.configure("warning")
     task = generate_invoices(ROWS, DOCUMENTS, seed=1)
     index = build(task.rules, task.row_ids, task.columns)
-    bare = DOCUMENTS / time_on_cores(search, index, task.rules, task.documents).seconds
+    bare = DOCUMENTS / time_on_cores(search, index, task.rules, task.documents, RUNS).seconds
     with tempfile.TemporaryDirectory() as folder:
         runs, own_seconds = asyncio.run(measure_runs(Path(folder), task))
     first, *warm = [DOCUMENTS / seconds_of(run) for run in runs]
