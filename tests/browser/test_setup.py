@@ -311,3 +311,30 @@ async def test_runs_are_live_in_pages_and_can_be_deleted(
 async def short_pages(route: Route) -> None:
     """Ask for two runs where the page asks for fifty."""
     await route.continue_(url=route.request.url.replace("limit=50", "limit=2"))
+
+
+async def test_a_run_that_came_and_went_unheard_is_listed_all_the_same(
+    browser: Browser, service: ServiceProcess
+) -> None:
+    async with Client(service.url, service.key) as client, signed_in(browser, service) as tab:
+        rows = {"name": "unheard", "data": [{"name": "Vega"}]}
+        reference = await client.ask("POST", "/v1/reference-data", json=rows)
+        documents = [{"id": "D", "collection": "unheard", "fields": {"name": "VEGA"}}]
+        await client.ask("POST", "/v1/documents", json={"documents": documents})
+        mapping = {"source": "name", "target": "name", "strategy": "fuzzy", "weight": 1}
+        body = {"name": "unheard", "reference_data_id": reference["id"]}
+        config = await client.create_config({**body, "field_mappings": [mapping]})
+        await tab.page.route("**/v1/events", cut_off)
+        await tab.go(f"/?config={config['id']}")
+        await tab.sees("No run is like that.")
+        await tab.sees("Not connected")
+        run = await client.start_run(config["id"], collection="unheard")
+        async for _ in run.events():
+            pass
+        await tab.page.unroute("**/v1/events")
+        await tab.page.get_by_role("table", name="Runs").get_by_text("Completed").wait_for()
+        assert tab.complaints == []
+
+
+async def cut_off(route: Route) -> None:
+    await route.abort()
