@@ -1,169 +1,141 @@
-"""Which commands are there, and what do they start?"""
+"""Which commands are there, and how does one end?"""
 
-import asyncio
 import sys
-from contextlib import suppress
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Annotated, ClassVar
 
 import typer
-from uvicorn.loops.auto import auto_loop_factory
 
-from service import foreground
-from service.app import create_app
-from service.cli import address, doctor, keys, logs, match_command, runs, webhooks
-from service.cli import demo as sample
-from service.cli import worker as engine_half
-from service.cli.address import Address
-from service.cli.match import EXIT_CANCELLED, RunEndedError
-from service.cli.match_command import Work
+from service.cli import exit_codes
+from service.cli.commands import Entry, Listing
 from service.domain.errors import MatchstreamError
-from service.foreground import Running
-from service.settings import Settings, load, unknown_variables
-from service.store import schema, secret_key
-from service.store.database import Database
+
+SECTIONS: Mapping[str, Sequence[Entry]] = {
+    "Match and review": (
+        Entry(
+            "match",
+            "Match the rows of two files, and write a table of matches.",
+            "service.cli.match_command:match_files",
+        ),
+        Entry(
+            "watch",
+            "Follow a run to its end; a stream that is cut is resumed.",
+            "service.cli.runs:watch",
+        ),
+        Entry("runs", "List the newest runs.", "service.cli.runs:runs"),
+        Entry("results", "List results of a run, surest first.", "service.cli.runs:results"),
+        Entry("review", "Approve or reject a result.", "service.cli.runs:review"),
+    ),
+    "Run the service": (
+        Entry("serve", "Run the service in the foreground.", "service.serving:serve"),
+        Entry(
+            "worker",
+            "Carry out the runs that services on the same database take.",
+            "service.serving:worker",
+        ),
+        Entry("demo", "Run the service, and the shipped sample on it.", "service.serving:demo"),
+    ),
+    "Look after it": (
+        Entry(
+            "doctor",
+            "Say what is wrong with this installation, and what to do about it.",
+            "service.cli.doctor:doctor",
+        ),
+        Entry("keys", "Make, list and revoke API keys.", "service.cli.keys:app"),
+        Entry("webhooks", "List, make, test and delete webhooks.", "service.cli.webhooks:app"),
+        Entry(
+            "migrate", "Bring the database to this release's schema.", "service.cli.upkeep:migrate"
+        ),
+        Entry(
+            "rekey",
+            "Forget a secret key that is lost, so that the service starts with another one.",
+            "service.cli.upkeep:rekey",
+        ),
+    ),
+}
+
+
+class Commands(Listing):
+    """All commands."""
+
+    sections: ClassVar[Mapping[str, Sequence[Entry]]] = SECTIONS
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Matching of documents against reference data: exact, live, explainable.",
+    epilog=exit_codes.EXPLAINED,
 )
-app.add_typer(keys.app, name="keys")
-app.add_typer(webhooks.app, name="webhooks")
-app.command()(doctor.doctor)
-runs.add_to(app)
+
+
+def _show_version(*, is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"matchstream {version('matchstream')}")
+        raise typer.Exit
+
+
+@app.callback(
+    help="Matching of documents against reference data: exact, live, explainable.\n\n"
+    "\b\n  matchstream match invoices.csv --against orders.csv --suggest\n  matchstream serve"
+)
+def _matchstream(
+    *,
+    is_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _show_version(is_wanted=value),
+            is_eager=True,
+            help="Say which release this is.",
+        ),
+    ] = False,
+) -> None:
+    del is_version
 
 
 def main() -> None:
     """Run the command line; what went wrong is one sentence and an exit code that is not 0."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except typer.exceptions.TyperException as error:
+        sys.exit(_refuse(error))
     except BaseException as error:
-        sentence = _sentence_of(error)
-        if sentence is None:
+        found = _ours(error)
+        if found is None:
             raise
-        typer.echo(f"matchstream: {sentence}", err=True)
-        sys.exit(error.exit_code if isinstance(error, RunEndedError) else 1)
+        _say(str(found))
+        sys.exit(exit_codes.of_error(found))
 
 
-def _sentence_of(error: BaseException) -> str | None:
+def _refuse(error: typer.exceptions.TyperException) -> int:
+    """Say what is wrong with the command line itself, and where its help is."""
+    context = getattr(error, "ctx", None)
+    text = error.format_message().replace("Value error, ", "")
+    if context is not None and text == context.get_help():
+        # A group that was called alone shows what it has.
+        typer.echo(text)
+        return exit_codes.USAGE
+    _say(text)
+    if context is not None:
+        typer.echo(f"Try '{context.command_path} --help'.", err=True)
+    return exit_codes.USAGE
+
+
+def _say(sentence: str) -> None:
+    typer.echo(f"matchstream: {sentence}", err=True)
+
+
+def _ours(error: BaseException) -> MatchstreamError | None:
     """Find an error of ours, which is made to be read; None where there is another one."""
     if isinstance(error, MatchstreamError):
-        return str(error)
+        return error
     if isinstance(error, BaseExceptionGroup):
-        sentences = [_sentence_of(part) for part in error.exceptions]
-        if None not in sentences:
-            return sentences[0]
+        found = [_ours(part) for part in error.exceptions]
+        return found[0] if None not in found else None
     return None
-
-
-@app.command()
-def serve(
-    *,
-    no_engine: Annotated[
-        bool, typer.Option("--no-engine", help="Queue runs for workers to carry out.")
-    ] = False,
-) -> None:
-    """Run the service in the foreground."""
-    settings = _load()
-    if no_engine:
-        engine_half.shared_database(settings, "serve --no-engine")
-    logs.configure(settings.log_level)
-    foreground.serve(settings, create_app(settings, with_engine=not no_engine), _say_where)
-
-
-@app.command()
-def worker() -> None:
-    """Carry out the runs that services on the same database take."""
-    settings = _load()
-    logs.configure(settings.log_level)
-    with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=auto_loop_factory()) as loop:
-        loop.run(engine_half.run(settings))
-
-
-@app.command()
-def demo() -> None:
-    """Run the service, and the shipped sample on it."""
-    settings = _load()
-    # The sample's own progress is what one wants to see, unless asked otherwise.
-    chosen = "log_level" in settings.model_fields_set
-    logs.configure(settings.log_level if chosen else "warning")
-    typer.echo(f"Starting Matchstream, data in {settings.data_dir} ...")
-    foreground.serve(settings, create_app(settings), _show_sample)
-
-
-def _load() -> Settings:
-    """Read the settings, and warn of variables that are none."""
-    for sentence in unknown_variables():
-        typer.echo(f"matchstream: {sentence}", err=True)
-    return load()
-
-
-@app.command()
-def migrate() -> None:
-    """Bring the database to this release's schema."""
-    number = asyncio.run(_migrate(load()))
-    typer.echo(f"The database is at migration {number}.")
-
-
-@app.command()
-def rekey() -> None:
-    """Forget a secret key that is lost, so that the service starts with another one."""
-    asyncio.run(_rekey(load()))
-    typer.echo("Webhooks are disabled until each gets a new secret (rotate-secret) and is enabled.")
-
-
-async def _rekey(settings: Settings) -> None:
-    async with (
-        keys.store_url(settings) as url,
-        Database.open(url, pool_size=1) as database,
-        database.transaction() as connection,
-    ):
-        await secret_key.let_go(connection)
-
-
-def _match_beside(settings: Settings, work: Work) -> None:
-    """Run a service for as long as the work takes."""
-    logs.configure("warning")
-
-    async def lead(running: Running) -> None:
-        await work(Address(running.url, address.key_for(settings, is_local=True)))
-
-    try:
-        foreground.lead(settings, create_app(settings), lead)
-    except asyncio.CancelledError:
-        raise typer.Exit(EXIT_CANCELLED) from None
-
-
-app.command("match")(match_command.make(_match_beside))
-
-
-async def _migrate(settings: Settings) -> int:
-    async with keys.store_url(settings) as url:
-        return await schema.migrate(url)
-
-
-async def _say_where(running: Running) -> None:
-    """Say where the service is and which key opens it."""
-    typer.echo(f"Matchstream is ready at {running.url}")
-    if running.first_key is not None:
-        typer.echo(f"API key: {running.first_key}")
-
-
-async def _show_sample(running: Running) -> None:
-    """Run the sample; a failure of it leaves the service running."""
-    if running.first_key is None:
-        await _say_where(running)
-        typer.echo(
-            f"The first API key is not in {running.settings.data_dir}, so that the sample is left "
-            "out: make a key with 'matchstream keys create --name NAME'.",
-            err=True,
-        )
-        return
-    try:
-        await sample.run(running.url, running.first_key)
-    except sample.SampleError as error:
-        typer.echo(f"The sample did not work out: {error}", err=True)
-        await _say_where(running)
 
 
 if __name__ == "__main__":

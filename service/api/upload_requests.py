@@ -16,20 +16,16 @@ from service.domain.identifiers import CLIENT_ID_MAX_LENGTH, DEFAULT_COLLECTION
 from service.engine.spool import Spool
 from service.ingest import parquet_table
 from service.ingest.encodings import Encoding
-from service.ingest.instructions import Instructions, UploadFormat, UploadTarget
+from service.ingest.instructions import (
+    FORMATS_BY_SUFFIX,
+    UNREAD_SUFFIXES,
+    Instructions,
+    UploadFormat,
+    UploadTarget,
+)
 
 NDJSON_TYPE = "application/x-ndjson"
 MAX_NAME_LENGTH = 200
-_UNREAD_SUFFIXES: Final = (".xls", ".xlsb", ".ods", ".zip", ".gz", ".json")
-_FORMATS_BY_SUFFIX: Final = {
-    ".csv": UploadFormat.CSV,
-    ".tsv": UploadFormat.CSV,
-    ".txt": UploadFormat.CSV,
-    ".ndjson": UploadFormat.NDJSON,
-    ".jsonl": UploadFormat.NDJSON,
-    ".xlsx": UploadFormat.XLSX,
-    ".parquet": UploadFormat.PARQUET,
-}
 _FORMATS_BY_TYPE: Final = {
     NDJSON_TYPE: UploadFormat.NDJSON,
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": UploadFormat.XLSX,
@@ -139,11 +135,11 @@ async def document_form(request: Request, spool: Spool) -> Instructions:
 
 def _file_format(form: Form) -> UploadFormat:
     suffix = PurePath(form.filename).suffix.lower()
-    if suffix in _UNREAD_SUFFIXES:
+    if suffix in UNREAD_SUFFIXES:
         raise UnsupportedMediaTypeError(
             f"Files like {form.filename[:80]} are not read here; send CSV, XLSX, NDJSON or Parquet."
         )
-    found = _FORMATS_BY_SUFFIX.get(suffix) or _FORMATS_BY_TYPE.get(form.file_type)
+    found = FORMATS_BY_SUFFIX.get(suffix) or _FORMATS_BY_TYPE.get(form.file_type)
     if found is UploadFormat.PARQUET and not parquet_table.is_available():
         raise UnsupportedMediaTypeError(
             "Parquet is not read by this installation, which lacks the extra `parquet`; send CSV."

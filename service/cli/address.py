@@ -1,9 +1,10 @@
 """Where is the service, and which key opens it, when the user names neither?"""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx2
 
@@ -21,6 +22,10 @@ class Address:
 
     url: str
     key: str
+
+
+# What is done with a service.
+Work: TypeAlias = Callable[[Address], Coroutine[object, None, None]]
 
 
 @contextmanager

@@ -9,9 +9,8 @@ async with Client(url, key) as client:
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, ClassVar, Self, TypeAlias
 
@@ -94,21 +93,20 @@ class Client:
         await self._http.aclose()
 
     async def upload_reference_data(
-        self, path: Path, name: str, id_column: str | None = None
+        self, file_name: str, file: IO[bytes], name: str, id_column: str | None = None
     ) -> JsonObject:
-        """Upload a table to match with; return the resource."""
+        """Upload a table to match with, from a file that can be read anew; return the resource."""
         fields = {"name": name, **({"id_column": id_column} if id_column else {})}
-        with path.open("rb") as file:
-            fields |= form_of(path.name, file)
-            return await self._upload("/v1/reference-data", path.name, file, fields)
+        fields |= form_of(file_name, file)
+        return await self._upload("/v1/reference-data", file_name, file, fields)
 
     async def upload_documents(
-        self, name: str, file: IO[bytes], collection: str, id_column: str | None = None
+        self, file_name: str, file: IO[bytes], collection: str, id_column: str | None = None
     ) -> JsonObject:
         """Upload a table of documents, from a file that can be read anew; return the counts."""
         fields = {"collection": collection, **({"id_column": id_column} if id_column else {})}
-        fields |= form_of(name, file)
-        return await self._upload("/v1/documents", name, file, fields)
+        fields |= form_of(file_name, file)
+        return await self._upload("/v1/documents", file_name, file, fields)
 
     async def create_config(self, body: Mapping[str, object]) -> JsonObject:
         """Say what compares to what; return the config."""
@@ -150,7 +148,7 @@ class Client:
         answer: JsonObject = reply.json()
         return answer
 
-    async def download(self, path: str, params: Mapping[str, str]) -> AsyncIterator[bytes]:
+    async def download(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a file that the service makes as it sends it."""
         try:
             async with self._http.stream("GET", path, params=dict(params)) as reply:
@@ -205,10 +203,17 @@ class RunHandle:
         """Stop the run; what is done is kept."""
         return await self.client.ask("POST", f"{self.path}/cancel")
 
-    async def events(self, after: str | None = None) -> AsyncIterator[StreamedEvent]:
+    async def delete(self) -> None:
+        """Delete the run, which has ended, with its results and events."""
+        await self.client.ask("DELETE", self.path)
+
+    async def events(
+        self, after: str | None = None, when_cut: Callable[[str], None] | None = None
+    ) -> AsyncIterator[StreamedEvent]:
         """Yield the run's events until it has ended, each once, over as many streams as it takes.
 
-        Raises ClientError when the stream cannot be had several times in a row.
+        `when_cut` is told why the stream is opened again. Raises ClientError when it cannot be had
+        several times in a row.
         """
         failures = 0
         while True:
@@ -221,6 +226,8 @@ class RunHandle:
             except ClientError as error:
                 if not error.is_passing or failures == MAX_RECONNECTS:
                     raise
+                if when_cut is not None:
+                    when_cut(str(error))
             failures += 1
             if failures > MAX_RECONNECTS:
                 raise ClientError("The stream of the run's events ended too early, too often.")

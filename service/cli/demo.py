@@ -5,8 +5,9 @@ picked up where it stopped and a finished one is shown again.
 """
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from importlib.resources import as_file, files
+from importlib.resources import files
 
 import typer
 from rich.console import Console
@@ -19,6 +20,7 @@ REFERENCE_NAME = "Sample purchase orders"
 CONFIG_NAME = "Sample invoices to purchase orders"
 COLLECTION = "sample"
 NOUN = "invoices"
+ORDERS, INVOICES = "purchase_orders.csv", "invoices.csv"
 
 _SAMPLE = files("service.cli").joinpath("sample")
 
@@ -81,15 +83,17 @@ class Sample:
         """Return the id of the sample's reference data, with the documents there too."""
         identifier = await self._find("/v1/reference-data", name=REFERENCE_NAME, status="ready")
         if identifier is None:
-            with as_file(_SAMPLE / "purchase_orders.csv") as path:
-                made = await self.client.upload_reference_data(path, REFERENCE_NAME, "po_id")
+            with (_SAMPLE / ORDERS).open("rb") as file:
+                made = await self.client.upload_reference_data(
+                    ORDERS, file, REFERENCE_NAME, "po_id"
+                )
             identifier = str(made["id"])
         documents = await self.client.ask(
             "GET", "/v1/documents", params={"collection": COLLECTION, "limit": 1}
         )
         if not documents["data"]:
-            with (_SAMPLE / "invoices.csv").open("rb") as file:
-                await self.client.upload_documents("invoices.csv", file, COLLECTION, "invoice_id")
+            with (_SAMPLE / INVOICES).open("rb") as file:
+                await self.client.upload_documents(INVOICES, file, COLLECTION, "invoice_id")
         return identifier
 
     async def config_of(self, reference_data_id: str) -> str:
@@ -111,7 +115,7 @@ class Sample:
     async def watch(self, run_id: str) -> JsonObject:
         """Show the run's progress as its events tell it; return the run once it has ended."""
         handle = self.client.run(run_id)
-        with _display() as display:
+        with closing(_display()) as display:
             async for event in handle.events():
                 display.show(progress_of(event))
             found = await handle.state()
@@ -129,7 +133,8 @@ class Sample:
 def _display() -> Display:
     """Choose how progress is shown."""
     console = Console()
-    return Bar(console, NOUN) if console.is_terminal else Lines(console, NOUN)
+    draws = console.is_terminal and not console.is_dumb_terminal
+    return Bar(console, NOUN) if draws else Lines(console, NOUN)
 
 
 def _summary(run: JsonObject) -> list[str]:

@@ -1,10 +1,11 @@
 """How does a run's progress look to the one who waits for it?"""
 
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.control import Control
+from rich.segment import ControlType
+from rich.text import Text
 
 from service.cli.client import JsonObject, StreamedEvent
 
@@ -17,24 +18,33 @@ _PHASES = {
     "done": "Done",
 }
 _MINUTE, _HOUR = 60, 3600
+# A line that is no longer than this stays one line in a terminal that is made narrower meanwhile:
+# a longer one would be wrapped, and drawing it anew would leave its first half standing.
+WIDEST = 59
+_LEAST_BAR, _WIDEST_BAR = 6, 24
+_CLEAR = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
+# Where no bar can be drawn, a line is written after each such share.
+_STEPS = 20
 
 
 class Display(Protocol):
-    """Something that shows how far a run is, for as long as its block lasts."""
-
-    def __enter__(self) -> Self:
-        """Begin."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the last state standing."""
+    """Something that shows how far a run is, until it is closed."""
 
     def show(self, progress: JsonObject) -> None:
         """Show a state, as API replies and events give it under `progress`."""
+
+    def note(self, sentence: str) -> None:
+        """Show what is done, or waited for, while there is no progress to show."""
+
+    def close(self) -> None:
+        """Leave the last state standing."""
+
+
+def display_on(console: Console, noun: str) -> Display:
+    """Choose what fits: a bar on a terminal, lines on one that moves no cursor, else nothing."""
+    if not console.is_terminal:
+        return Silence()
+    return Lines(console, noun) if console.is_dumb_terminal else Bar(console, noun)
 
 
 def progress_of(event: StreamedEvent) -> JsonObject:
@@ -44,52 +54,46 @@ def progress_of(event: StreamedEvent) -> JsonObject:
 
 
 class Bar:
-    """A bar that moves, on a terminal."""
+    """A line that is drawn over itself, on a terminal of any width."""
 
     def __init__(self, console: Console, noun: str) -> None:
         """Draw on the console; `noun` is what is counted."""
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn(noun),
-            TextColumn("{task.fields[pace]}", style="dim"),
-            console=console,
-        )
-        self._task = self._progress.add_task(_PHASES["queued"], total=None, pace="")
+        self._console = console
+        self._noun = noun
+        self._drawn = ""
 
     def show(self, progress: JsonObject) -> None:
-        """Move on; the bar is drawn as soon as it is known how much there is to do."""
-        total = progress.get("rows_total")
-        if total is None:
-            return
-        self._progress.update(
-            self._task,
-            completed=progress.get("rows_processed") or 0,
-            total=total,
-            pace=pace(progress),
-        )
-        phase = progress.get("phase")
-        if phase in _PHASES:
-            self._progress.update(self._task, description=_PHASES[phase])
-        self._progress.start()
+        """Draw how far it is, as soon as it is known how much there is to do."""
+        if progress.get("rows_total") is not None:
+            self._draw(bar_line(progress, self._noun, self._width(), is_plain=self._is_plain()))
 
-    def __enter__(self) -> Self:
-        """Draw nothing yet."""
-        return self
+    def note(self, sentence: str) -> None:
+        """Draw the sentence in place of the bar."""
+        self._draw(sentence[: self._width()])
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the last state standing."""
-        self._progress.stop()
+    def close(self) -> None:
+        """Go to the next line, unless nothing was drawn."""
+        if self._drawn:
+            self._console.print()
+            self._drawn = ""
+
+    def _draw(self, line: str) -> None:
+        text = Text(line, no_wrap=True, overflow="crop")
+        text.highlight_regex("[█#]+", "green")
+        self._console.control(_CLEAR)
+        self._console.print(text, end="")
+        self._drawn = line
+
+    def _width(self) -> int:
+        """How long a line may be; the last column would move some cursors on."""
+        return min(self._console.width - 1, WIDEST)
+
+    def _is_plain(self) -> bool:
+        return not self._console.encoding.lower().startswith("utf")
 
 
 class Lines:
-    """A line for every change, where a bar cannot be drawn."""
+    """A line now and then, where a bar cannot be drawn."""
 
     def __init__(self, console: Console, noun: str) -> None:
         """Write to the console; `noun` is what is counted."""
@@ -98,27 +102,22 @@ class Lines:
         self._last: tuple[int, int] | None = None
 
     def show(self, progress: JsonObject) -> None:
-        """Write how far the run is, unless the last line says so already."""
+        """Write how far it is at the start, at each twentieth, and at the end."""
         total = progress.get("rows_total")
         if total is None:
             return
-        now = (progress.get("rows_processed") or 0, total)
-        if now != self._last:
-            self._last = now
-            line = f"{_PHASES['matching']}: {now[0]} of {now[1]} {self._noun}"
-            self._console.print(line, highlight=False, soft_wrap=True)
+        done = progress.get("rows_processed") or 0
+        step = (done * _STEPS // max(total, 1), total)
+        if step != self._last:
+            self._last = step
+            self.note(f"{_PHASES['matching']}: {done} of {total} {self._noun}")
 
-    def __enter__(self) -> Self:
-        """Nothing to open."""
-        return self
+    def note(self, sentence: str) -> None:
+        """Write the sentence."""
+        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing to close."""
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class Silence:
@@ -127,17 +126,38 @@ class Silence:
     def show(self, progress: JsonObject) -> None:
         """Show nothing."""
 
-    def __enter__(self) -> Self:
-        """Nothing to open."""
-        return self
+    def note(self, sentence: str) -> None:
+        """Show nothing."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing to close."""
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def bar_line(progress: JsonObject, noun: str, width: int, *, is_plain: bool = False) -> str:
+    """Write phase, bar, counts, rate and remaining time into `width` characters at most.
+
+    What has no room is left out: first the noun, then the pace, then bar
+    and phase.
+    """
+    total, done = progress["rows_total"], progress.get("rows_processed") or 0
+    phase = _PHASES.get(str(progress.get("phase") or progress.get("status")), "")
+    counts = f"{done:,}/{total:,}"
+    told = pace(progress)
+    for ends in ((f"{counts} {noun}", told), (counts, told), (counts,)):
+        end = "  ".join(filter(None, ends))
+        room = width - len(phase) - len(end) - 2
+        if room >= _LEAST_BAR:
+            share = done / total if total else 1.0
+            bar = drawn(share, min(room, _WIDEST_BAR), is_plain=is_plain)
+            return f"{phase} {bar} {end}"
+    return counts[:width]
+
+
+def drawn(share: float, width: int, *, is_plain: bool = False) -> str:
+    """Draw a share as a bar; `is_plain`: in ASCII."""
+    full, empty = ("#", "-") if is_plain else ("█", "░")
+    filled = round(share * width)
+    return full * filled + empty * (width - filled)
 
 
 def pace(progress: JsonObject) -> str:

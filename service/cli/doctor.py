@@ -34,7 +34,7 @@ class Finding:
 def doctor() -> None:
     """Say what is wrong with this installation, and what to do about it.
 
-    matchstream doctor
+      matchstream doctor
 
     Starts nothing and changes nothing. Ends with 1 when something has to be mended.
     """

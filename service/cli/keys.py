@@ -1,7 +1,6 @@
 """How does an operator make, see and revoke API keys? On the store, beside a running service."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from uuid import UUID
 
 import typer
 
+from service.cli.commands import Documented
+from service.cli.tables import AsJson, print_rows, printable
 from service.domain.api_keys import NAME_MAX_LENGTH, ApiKey, Scope
 from service.domain.errors import (
     InvalidInputError,
@@ -38,7 +39,12 @@ _COLUMNS = (
     "workspace",
 )
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Make, list and revoke API keys.",
+)
 
 
 @contextmanager
@@ -94,7 +100,7 @@ def _has_database(settings: Settings) -> bool:
     return Layout.of(settings.data_dir).cluster.exists()
 
 
-@app.command()
+@app.command(cls=Documented)
 def create(
     name: Annotated[str, typer.Option(help="What the key is for.")],
     scopes: Annotated[str, typer.Option(help="What it may do.")] = ALL_SCOPES,
@@ -105,7 +111,10 @@ def create(
         int | None, typer.Option(min=1, max=MAX_DAYS, help="In how many days it expires.")
     ] = None,
 ) -> None:
-    """Make a key and print it, this once, on standard output."""
+    """Make a key and print it, this once, on standard output.
+
+    matchstream keys create --name dashboard --scopes read --days 90
+    """
     settings = load()
     is_new = settings.database_url is None and not _has_database(settings)
     wanted = _NewKey(_checked(name, "key"), _read_scopes(scopes), _checked(workspace, "workspace"))
@@ -113,7 +122,7 @@ def create(
     key, is_new_workspace = asyncio.run(_create(settings, wanted, expires_at))
     typer.echo(f"{_opened_by_key(settings, is_new=is_new)} It is shown this once.", err=True)
     if is_new_workspace and workspace != workspaces.DEFAULT_NAME:
-        typer.echo(f"The workspace {_shown(workspace)} was made for it, and is empty.", err=True)
+        typer.echo(f"The workspace {printable(workspace)} was made for it, and is empty.", err=True)
     typer.echo(key)
 
 
@@ -166,35 +175,40 @@ def _read_scopes(text: str) -> frozenset[Scope]:
     return scopes
 
 
-@app.command("list")
+@app.command("list", cls=Documented)
 def list_keys(
     workspace: Annotated[str | None, typer.Option(help="Only the keys of this workspace.")] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
-    """Print all keys, without their secrets."""
+    """List the keys of all workspaces, without their secrets.
+
+    matchstream keys list --workspace default
+    """
     found = asyncio.run(_list(_load_existing(), workspace))
-    if sys.stdout.isatty():
-        typer.echo("\t".join(_COLUMNS))
     now = datetime.now(UTC)
-    for name, key in found:
-        cells = (
-            str(key.id),
-            _shown(key.name),
-            ",".join(sorted(key.scopes)),
-            key.status(now).value,
-            timestamp(key.created_at),
-            timestamp(key.last_used_at) or "-",
-            timestamp(key.expires_at) or "-",
-            _shown(name),
-        )
-        typer.echo("\t".join(map(str, cells)))
+    print_rows([_row(key, name, now) for name, key in found], _COLUMNS, as_json=as_json)
+
+
+def _row(key: ApiKey, workspace: str, now: datetime) -> dict[str, object]:
+    return {
+        "id": str(key.id),
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "status": key.status(now).value,
+        "created_at": timestamp(key.created_at),
+        "last_used_at": timestamp(key.last_used_at),
+        "expires_at": timestamp(key.expires_at),
+        "workspace": workspace,
+    }
 
 
 async def _list(settings: Settings, workspace: str | None) -> list[tuple[str, ApiKey]]:
     async with _connection(settings) as connection:
         names = await workspaces.list_all(connection)
         if workspace is not None and workspace not in names.values():
-            known = ", ".join(_shown(name) for name in names.values())
-            raise NotFoundError(f"There is no workspace {_shown(workspace)}; there are {known}.")
+            known = ", ".join(printable(name) for name in names.values())
+            raise NotFoundError(f"There is no workspace {printable(workspace)}; there are {known}.")
         return [
             (name, key)
             for workspace_id, name in names.items()
@@ -203,15 +217,22 @@ async def _list(settings: Settings, workspace: str | None) -> list[tuple[str, Ap
         ]
 
 
-def _shown(name: str) -> str:
-    """Write a name that came by the API so that it moves no terminal and no column."""
-    return "".join(each if each.isprintable() else "\ufffd" for each in name)
+@app.command(cls=Documented)
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `keys list` shows.")],
+) -> None:
+    """Close a key for good; a running service takes it for up to five seconds more.
 
-
-@app.command()
-def revoke(key_id: Annotated[UUID, typer.Argument(help="The id that `keys list` shows.")]) -> None:
-    """Close a key for good; a running service takes it for up to five seconds more."""
-    asyncio.run(_revoke(_load_existing(), ApiKeyId(key_id)))
+    matchstream keys revoke 01890000-0000-7000-8000-000000000001
+    """
+    try:
+        known = ApiKeyId(UUID(key_id))
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{key_id!r} is no key's id: `matchstream keys list` shows them."
+        ) from error
+    asyncio.run(_revoke(_load_existing(), known))
+    typer.echo(f"The key {known} opens nothing any more.", err=True)
 
 
 async def _revoke(settings: Settings, key_id: ApiKeyId) -> None:
@@ -219,4 +240,4 @@ async def _revoke(settings: Settings, key_id: ApiKeyId) -> None:
         for workspace_id in await workspaces.list_all(connection):
             if await api_keys.revoke(connection, workspace_id, key_id):
                 return
-    raise NotFoundError(f"There is no open key {key_id}.")
+    raise NotFoundError(f"There is no open key {key_id}: `matchstream keys list` shows them.")

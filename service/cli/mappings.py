@@ -4,17 +4,62 @@ SOURCE=TARGET:STRATEGY:WEIGHT[:OPTION=VALUE]...        amount=total:numeric_rang
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import cast
 
+from service.api import config_body
 from service.domain.errors import InvalidInputError
+from service.domain.identifiers import new_id
+from service.domain.representation import Json
 
 FORM = "SOURCE=TARGET:STRATEGY:WEIGHT[:OPTION=VALUE]"
 _PARTS = 3
 
+# The help of `matchstream match`; a unit test holds it to have all strategies and options.
+HELP = """Match the rows of two files, and write a table of matches.
 
-def read(specs: Iterable[str]) -> list[dict[str, object]]:
-    """Read mappings into the form of the API; raises InvalidInputError that quotes the one."""
-    return [_read_one(spec) for spec in specs]
+  matchstream match invoices.csv --against orders.csv --suggest
+  matchstream match invoices.csv --against orders.csv --out matched.csv \\
+    --map vendor_name=vendor:fuzzy:0.6 --map amount=total:numeric_range:0.4
+  cat today.csv | matchstream match - --against orders.xlsx --out - \\
+    --map number=po_id:exact:1
+
+A MAPPING says which field compares to which column, how, and how much it weighs:
+
+  SOURCE=TARGET:STRATEGY:WEIGHT[:OPTION=VALUE]...
+
+  STRATEGY       OPTION (default)
+  exact          near (true), case_sensitive (false), verbatim (false)
+  fuzzy          scorer (idf; token_sort, token_set, ratio, jaro_winkler),
+                 min_score (0)
+  date_range     tolerance_days (7), day_first (true), flat (false)
+  numeric_range  tolerance_percent (5) or tolerance_absolute, flat (false)
+
+  amount=total:numeric_range:0.4:tolerance_percent=2
+
+The same file is uploaded once: the next match of it uses what is there. Progress and summary go
+to standard error, and to a terminal only; warnings always do. Ctrl-C cancels the run.
+
+Ends with 0 when the run completed, 2 when what was asked for cannot be meant (nothing is sent
+then), 3 when the run failed, 130 when it was cancelled, 1 when something else is wrong.
+"""
+
+
+def read(specs: Sequence[str]) -> list[dict[str, object]]:
+    """Read mappings into the form of the API.
+
+    Raises InvalidInputError, which quotes the mapping, for what the API would refuse.
+    """
+    mappings = [_read_one(spec) for spec in specs]
+    for spec, mapping in zip(specs, mappings, strict=True):
+        # A weight of 0 is none alone, and may be one beside others.
+        weighed = cast("Json", {**mapping, "weight": mapping["weight"] or 1.0})
+        body: Json = {"name": "-", "reference_data_id": str(new_id()), "field_mappings": [weighed]}
+        try:
+            config_body.read_new(body)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"--map {spec}: {error}") from error
+    return mappings
 
 
 def write(mapping: dict[str, object]) -> str:

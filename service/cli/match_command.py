@@ -1,106 +1,126 @@
-"""Which options does `matchstream match` have, and what does it print?"""
+"""What does `matchstream match` check before it begins, and what does it print?"""
 
 import asyncio
+import importlib
 import json
 import sys
-from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Annotated, TypeAlias
+from collections.abc import Coroutine
+from contextlib import ExitStack
 
 import typer
 from rich.console import Console
 
-from service.cli import address, mappings, match
-from service.cli.address import Address
+from service.cli import (
+    address,
+    exit_codes,
+    input_file,
+    left_behind,
+    mappings,
+    match,
+    result_table,
+    summary,
+)
+from service.cli import match_options as options
+from service.cli.address import Address, Work
 from service.cli.client import Client
-from service.cli.display import Bar, Display, Silence
-from service.cli.match import STANDARD, Job
-from service.domain.errors import InvalidInputError, NotFoundError
+from service.cli.display import Silence, display_on
+from service.cli.input_file import STANDARD
+from service.cli.left_behind import Keep
+from service.cli.match import Job
+from service.domain.errors import InvalidInputError
 from service.settings import Settings, load
 
-# Work beside a service that is started for it and stopped after it.
-Work: TypeAlias = Callable[[Address], Coroutine[object, None, None]]
-Beside: TypeAlias = Callable[[Settings, Work], None]
-
-_EXAMPLES = """
-Matches every row of DOCUMENTS with the rows of a reference table, and writes a table of matches.
-
-Without --url it uses the service that runs on the data directory, else starts one for as long as
-it takes. Progress and summary go to standard error, and only to a
-terminal; warnings always do.
-
-  matchstream match invoices.csv --against orders.csv --suggest
-
-  matchstream match invoices.csv --against orders.csv --map vendor_name=vendor:fuzzy:0.6
-  --map amount=total:numeric_range:0.4 --out matched.csv
-
-Ends with 0 when the run completed, 3 when it failed, 130 when it was cancelled (Ctrl-C), 1 when
-something else is wrong.
-"""
+# Where a service is started for the work: importing it takes longer than asking one that runs.
+BESIDE = ("service.serving", "run_beside")
 
 
-def make(beside: Beside) -> Callable[..., None]:
-    """Return the command; `beside` starts a service where none runs."""
-
-    def command(  # noqa: PLR0913 - the options of a command
-        documents: Annotated[str, typer.Argument(help="CSV file; - for standard input.")],
-        against: Annotated[Path, typer.Option(help="CSV file of the reference data.", exists=True)],
-        map_: Annotated[
-            list[str] | None,
-            typer.Option("--map", help=f"{mappings.FORM}; may be given again and again."),
-        ] = None,
-        suggest: Annotated[
-            bool, typer.Option("--suggest", help="Only propose mappings, from names and values.")
-        ] = False,
-        out: Annotated[str | None, typer.Option(help="CSV file to write; - for output.")] = None,
-        threshold: Annotated[float, typer.Option(help="Least confidence of a match.")] = 0.85,
-        review_threshold: Annotated[float, typer.Option(help="Least worth a look.")] = 0.5,
-        document_id: Annotated[str | None, typer.Option(help="Column with ids.")] = None,
-        reference_id: Annotated[str | None, typer.Option(help="Column with ids.")] = None,
-        ai: Annotated[bool, typer.Option("--ai", help="Ask the AI about what is unsure.")] = False,
-        as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON.")] = False,
-        url: Annotated[str | None, typer.Option(help="Service to use.")] = None,
-    ) -> None:
+def match_files(  # noqa: PLR0913 - the options of a command
+    documents: options.Documents,
+    against: options.Against,
+    map_: options.Map = None,
+    suggest: options.Suggest = False,
+    out: options.Out = None,
+    threshold: options.Threshold = 0.85,
+    review_threshold: options.ReviewThreshold = 0.5,
+    document_id: options.DocumentId = None,
+    reference_id: options.ReferenceId = None,
+    ai: options.Ai = False,
+    keep: options.KeepTables = None,
+    as_json: options.AsJson = False,
+    url: options.Url = None,
+) -> None:
+    settings = load()
+    read = mappings.read(map_ or ())
+    _check_options(has_mappings=bool(read), suggest=suggest, out=out, as_json=as_json)
+    with ExitStack() as stack:
+        reference = stack.enter_context(input_file.opened(against))
+        rows = stack.enter_context(input_file.opened(documents))
         job = Job(
-            documents=documents,
-            against=against,
+            documents=stack.enter_context(input_file.as_documents(rows, document_id)),
+            reference=reference,
             document_id=document_id,
             reference_id=reference_id,
-            mappings=mappings.read(map_ or ()),
+            mappings=read,
             threshold=threshold,
             review_threshold=review_threshold,
             uses_ai=ai,
             out=out,
         )
-        _check(job, suggest=suggest, as_json=as_json)
-        work = _suggest(job) if suggest else _match(job, as_json=as_json)
-        _run(load(), url, work, beside)
+        _check_columns(job)
+        kept = {True: Keep.ALWAYS, False: Keep.NEVER, None: Keep.ENDED}[keep]
+        found = _address(settings, url)
+        work = _suggest(job) if suggest else _match(job, kept, as_json=as_json, is_own=not found)
+        _run(settings, found, work)
 
-    command.__doc__ = _EXAMPLES
-    return command
+
+match_files.__doc__ = mappings.HELP
 
 
-def _check(job: Job, *, suggest: bool, as_json: bool) -> None:
-    """Refuse what cannot be meant before anything is started."""
-    if not job.mappings and not suggest:
+def _check_options(*, has_mappings: bool, suggest: bool, out: str | None, as_json: bool) -> None:
+    """Refuse what cannot be meant before anything is read or started."""
+    if not has_mappings and not suggest:
         raise InvalidInputError(
             f"Say what compares to what with --map {mappings.FORM}, or ask for a proposal with "
             "--suggest."
         )
-    if job.out == STANDARD and as_json:
+    if out == STANDARD and as_json:
         raise InvalidInputError("--json and --out - both write to standard output: choose one.")
-    if job.documents != STANDARD and not Path(job.documents).is_file():
-        raise NotFoundError(f"There is no file {job.documents}.")
-    if job.out not in (None, STANDARD) and not Path(job.out).absolute().parent.is_dir():
-        raise NotFoundError(f"There is no folder {Path(job.out).absolute().parent}.")
+    if out is not None:
+        result_table.check(out)
 
 
-def _run(settings: Settings, url: str | None, work: Work, beside: Beside) -> None:
+def _check_columns(job: Job) -> None:
+    """Refuse names that neither file has, while nothing is sent yet."""
+    specs = [mappings.write(each) for each in job.mappings]
+    sources = [str(each["source"]) for each in job.mappings]
+    targets = [str(each["target"]) for each in job.mappings]
+    sides = (
+        (job.documents, sources, job.document_id, "--document-id"),
+        (job.reference, targets, job.reference_id, "--reference-id"),
+    )
+    for file, names, id_column, option in sides:
+        wanted = [*names, *([id_column] if id_column else [])]
+        known = file.columns(wanted)
+        for name, spec in zip(names, specs, strict=True):
+            input_file.check(name, known, file.name, f"--map {spec}")
+        if id_column is not None:
+            input_file.check(id_column, known, file.name, f"{option} {id_column}")
+
+
+def _address(settings: Settings, url: str | None) -> Address | None:
+    """Find the service that is named, or that runs on the data; None where none does."""
     named = url or settings.url
     if named is None and address.local_url(settings.data_dir) is None:
-        beside(settings, work)
+        return None
+    return address.find(settings, named)
+
+
+def _run(settings: Settings, found: Address | None, work: Work) -> None:
+    if found is None:
+        module, name = BESIDE
+        getattr(importlib.import_module(module), name)(settings, work)
     else:
-        asyncio.run(_interruptible(work(address.find(settings, named))))
+        asyncio.run(_interruptible(work(found)))
 
 
 async def _interruptible(work: Coroutine[object, None, None]) -> None:
@@ -108,36 +128,48 @@ async def _interruptible(work: Coroutine[object, None, None]) -> None:
     try:
         await work
     except asyncio.CancelledError:
-        raise typer.Exit(match.EXIT_CANCELLED) from None
+        raise typer.Exit(exit_codes.CANCELLED) from None
 
 
-def _match(job: Job, *, as_json: bool) -> Work:
+def _match(job: Job, keep: Keep, *, as_json: bool, is_own: bool) -> Work:
     async def work(found: Address) -> None:
-        async with Client(found.url, found.key) as client:
-            ended = await match.run(client, job, _display())
+        async with (
+            Client(found.url, found.key) as client,
+            left_behind.traces(client, keep, _say) as made,
+        ):
+            ended = await match.run(made, job, display_on(Console(stderr=True), "documents"))
             if as_json:
                 typer.echo(json.dumps(ended, ensure_ascii=False))
             elif sys.stderr.isatty() or job.out is None:
-                await match.summarize(client.run(ended["id"]), ended, _say)
+                await summary.tell(client.run(ended["id"]), ended, _say)
+                if keep is not Keep.NEVER:
+                    _say(_what_next(found.url, ended["id"], is_own=is_own))
             else:
-                match.warn(ended, _say)
+                summary.warn(ended, _say)
 
     return work
+
+
+def _what_next(url: str, run_id: str, *, is_own: bool) -> str:
+    """Say how to go on; a service that was started for the match ends with it."""
+    if is_own:
+        return "Review it in a browser: matchstream serve"
+    return f"Review it at {url}/#/runs/{run_id}"
 
 
 def _suggest(job: Job) -> Work:
     async def work(found: Address) -> None:
-        async with Client(found.url, found.key) as client:
-            proposed = await match.proposal(client, job, await match.upload(client, job))
+        async with (
+            Client(found.url, found.key) as client,
+            # What was sent to be looked at is of no other use.
+            left_behind.traces(client, Keep.NEVER, _say) as made,
+        ):
+            uploaded = await match.upload(made, job, Silence())
+            proposed = await match.proposal(client, job, uploaded)
         for mapping in proposed:
             typer.echo(f"--map {mappings.write(mapping)}")
 
     return work
-
-
-def _display() -> Display:
-    console = Console(stderr=True)
-    return Bar(console, "documents") if console.is_terminal else Silence()
 
 
 def _say(line: str) -> None:

@@ -4,28 +4,35 @@ from typing import Annotated
 
 import typer
 
-from service.cli.runs import AsJson, Limit, Url, ask, first, print_items
+from service.cli.asking import Limit, Url, ask, first
+from service.cli.commands import Documented
+from service.cli.tables import AsJson, print_rows
 
-WebhookId = Annotated[str, typer.Argument(help="The webhook's id.")]
+WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The id that `webhooks list` shows.")]
 
 ROOT = "/v1/webhooks"
 
-app = typer.Typer(no_args_is_help=True, help="List, make, test and delete webhooks.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="List, make, test and delete webhooks.",
+)
 
 
-@app.command("list")
+@app.command("list", cls=Documented)
 def list_webhooks(url: Url = None, limit: Limit = 50, as_json: AsJson = False) -> None:
     """List the webhooks.
 
     matchstream webhooks list
     """
     found = ask(url, lambda client: first(client, ROOT, {}, limit))
-    print_items(found, ("id", "url", "enabled", "disabled_reason"), as_json=as_json)
+    print_rows(found, ("id", "url", "enabled", "disabled_reason"), as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Documented)
 def create(
-    address: Annotated[str, typer.Argument(help="Where events are sent to.")],
+    address: Annotated[str, typer.Argument(metavar="URL", help="Where events are sent to.")],
     types: Annotated[
         str | None, typer.Option(help="Event types, separated by commas; by default all but one.")
     ] = None,
@@ -43,24 +50,33 @@ def create(
     typer.echo(made["secret"])
 
 
-@app.command()
+@app.command(cls=Documented)
 def ping(webhook: WebhookId, url: Url = None) -> None:
-    """Send a test call; `deliveries` shows how it went."""
+    """Send a test call; `deliveries` shows how it went.
+
+    matchstream webhooks ping 01890000-0000-7000-8000-000000000001
+    """
     ask(url, lambda client: client.ask("POST", f"{ROOT}/{webhook}/ping"))
     typer.echo("A test call is on its way.")
 
 
-@app.command()
+@app.command(cls=Documented)
 def deliveries(
     webhook: WebhookId, url: Url = None, limit: Limit = 20, as_json: AsJson = False
 ) -> None:
-    """List what was sent, the newest first."""
+    """List what was sent, the newest first.
+
+    matchstream webhooks deliveries 01890000-0000-7000-8000-000000000001 --limit 5
+    """
     found = ask(url, lambda client: first(client, f"{ROOT}/{webhook}/deliveries", {}, limit))
-    print_items(found, ("id", "type", "status", "created_at"), as_json=as_json)
+    print_rows(found, ("id", "type", "status", "created_at"), as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Documented)
 def delete(webhook: WebhookId, url: Url = None) -> None:
-    """Delete a webhook with what it was to send."""
+    """Delete a webhook with what it was to send.
+
+    matchstream webhooks delete 01890000-0000-7000-8000-000000000001
+    """
     ask(url, lambda client: client.ask("DELETE", f"{ROOT}/{webhook}"))
     typer.echo("Deleted.")

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Final
 
 from service.domain.errors import Problem
 from service.domain.identifiers import DEFAULT_COLLECTION
@@ -19,6 +20,17 @@ class UploadFormat(StrEnum):
     NDJSON = "ndjson"
     JSON = "json"
 
+
+FORMATS_BY_SUFFIX: Final = {
+    ".csv": UploadFormat.CSV,
+    ".tsv": UploadFormat.CSV,
+    ".txt": UploadFormat.CSV,
+    ".ndjson": UploadFormat.NDJSON,
+    ".jsonl": UploadFormat.NDJSON,
+    ".xlsx": UploadFormat.XLSX,
+    ".parquet": UploadFormat.PARQUET,
+}
+UNREAD_SUFFIXES: Final = (".xls", ".xlsb", ".ods", ".zip", ".gz", ".json")
 
 # A small file of these may hold far more than it has bytes.
 PACKED = frozenset({UploadFormat.XLSX, UploadFormat.PARQUET})

@@ -82,7 +82,7 @@ class ReferenceUpload:
     def _table(self) -> TableReader:
         match self._instructions.format:
             case UploadFormat.CSV | UploadFormat.XLSX | UploadFormat.PARQUET:
-                return _file_table(self._file, self._instructions, self._problems)
+                return file_table(self._file, self._instructions, self._problems)
             case UploadFormat.NDJSON:
                 lines = json_values.lines(self._file, self._problems)
                 rows = rows_of_lines(lines, json_values.decode_texts, self._problems)
@@ -146,7 +146,7 @@ class DocumentUpload:
     def _read(self) -> Iterator[list[DocumentRow]]:
         match self._instructions.format:
             case UploadFormat.CSV | UploadFormat.XLSX | UploadFormat.PARQUET:
-                table = _file_table(self._file, self._instructions, self._problems)
+                table = file_table(self._file, self._instructions, self._problems)
                 return document_rows.from_table(table, self._instructions, self._problems)
             case UploadFormat.NDJSON:
                 lines = json_values.lines(self._file, self._problems)
@@ -160,7 +160,8 @@ class DocumentUpload:
                 assert_never(never)
 
 
-def _file_table(file: BinaryIO, instructions: Instructions, problems: Problems) -> TableReader:
+def file_table(file: BinaryIO, instructions: Instructions, problems: Problems) -> TableReader:
+    """Return the reader of a CSV, XLSX or Parquet file."""
     if instructions.format is UploadFormat.XLSX:
         return XlsxTable(file, instructions.sheet, problems)
     if instructions.format is UploadFormat.PARQUET:

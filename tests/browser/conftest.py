@@ -148,9 +148,10 @@ async def signed_in(browser: Browser, service: ServiceProcess, **look: Any) -> A
 async def make_run(service: ServiceProcess, name: str, documents: list[dict[str, Any]]) -> str:
     """Match documents with the invoices' purchase orders; return the run's id."""
     async with Client(service.url, service.key) as client:
-        reference = await client.upload_reference_data(
-            DATA / "purchase_orders.csv", name, id_column="po_id"
-        )
+        with (DATA / "purchase_orders.csv").open("rb") as file:
+            reference = await client.upload_reference_data(
+                "purchase_orders.csv", file, name, "po_id"
+            )
         body = {"documents": [{**each, "collection": name} for each in documents]}
         await client.ask("POST", "/v1/documents", json=body)
         config = await client.create_config(

@@ -1,0 +1,195 @@
+"""What is in a file that is to be matched: which columns has it, as the service will read it?
+
+Nothing is sent before the columns are known, so that a mapping that names another one is refused
+while that costs nothing.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from service.cli.csv_form import form_of
+from service.domain.errors import InvalidInputError
+from service.domain.names import nearest
+from service.ingest import parquet_table
+from service.ingest.encodings import Encoding
+from service.ingest.instructions import (
+    FORMATS_BY_SUFFIX,
+    UNREAD_SUFFIXES,
+    Instructions,
+    UploadFormat,
+    UploadTarget,
+)
+from service.ingest.problems import Problems, UnreadableError
+from service.ingest.uploads import file_table
+
+STANDARD = "-"
+DIGEST_BYTES = 6
+READ_BYTES = 1 << 20
+# How files of other formats than CSV begin, by which standard input tells what it is.
+_SIGNS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet", b"{": ".ndjson"}
+_SHOWN_COLUMNS = 30
+_WRAPPED = "fields"
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file whose name tells its format, and that can be read again and again."""
+
+    name: str
+    file: IO[bytes]
+
+    @property
+    def format(self) -> UploadFormat:
+        """How it is written."""
+        return FORMATS_BY_SUFFIX.get(Path(self.name).suffix.lower(), UploadFormat.CSV)
+
+    def digest(self, *options: str | None) -> str:
+        """Name the content together with how it is read."""
+        self.file.seek(0)
+        found = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        while part := self.file.read(READ_BYTES):
+            found.update(part)
+        found.update(json.dumps([self.name, *options]).encode())
+        self.file.seek(0)
+        return found.hexdigest()
+
+    def columns(self, wanted: Collection[str]) -> list[str]:
+        """Return the columns, and leave the file at its start.
+
+        Of NDJSON, whose rows may differ, as many rows are read as it takes to find the wanted ones.
+        """
+        self.file.seek(0)
+        try:
+            if self.format is UploadFormat.NDJSON:
+                return _keys(self.file, set(wanted))
+            return self._header()
+        finally:
+            self.file.seek(0)
+
+    def _header(self) -> list[str]:
+        problems = Problems()
+        table = file_table(cast("BinaryIO", self.file), self._instructions(), problems)
+        with suppress(UnreadableError):
+            next(table.blocks(), None)
+        if problems:
+            raise InvalidInputError(f"{self.name}: {problems.found[0].message}")
+        return list(table.columns)
+
+    def _instructions(self) -> Instructions:
+        form = form_of(self.name, self.file)
+        encoding = form.get("encoding")
+        return Instructions(
+            target=UploadTarget.DOCUMENTS,
+            format=self.format,
+            delimiter=form.get("delimiter"),
+            encoding=None if encoding is None else Encoding(encoding),
+        )
+
+
+@contextmanager
+def opened(path: str) -> Iterator[InputFile]:
+    """Open a file; of standard input (`-`) make one first, whose length is known.
+
+    Raises InvalidInputError for what is no file, or none that can be read.
+    """
+    if path == STANDARD:
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.seek(0)
+            start = copy.read(max(map(len, _SIGNS))).lstrip()
+            suffix = next((each for sign, each in _SIGNS.items() if start.startswith(sign)), ".csv")
+            yield InputFile(f"standard input{suffix}", copy)
+        return
+    suffix = Path(path).suffix.lower()
+    if suffix in UNREAD_SUFFIXES:
+        raise InvalidInputError(
+            f"{path}: files like this are not read; save it as CSV, XLSX, NDJSON or Parquet."
+        )
+    if FORMATS_BY_SUFFIX.get(suffix) is UploadFormat.PARQUET and not parquet_table.is_available():
+        raise InvalidInputError(
+            f"{path}: Parquet is read where the extra `parquet` is installed (pip install pyarrow)."
+        )
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror}.") from error
+    with file:
+        yield InputFile(Path(path).name, file)
+
+
+@contextmanager
+def as_documents(source: InputFile, id_column: str | None) -> Iterator[InputFile]:
+    """Put NDJSON rows that are plain objects under `fields`, as documents have them."""
+    if source.format is not UploadFormat.NDJSON or not _is_plain(source.file):
+        yield source
+        return
+    with tempfile.TemporaryFile() as copy:
+        for number, line in enumerate(source.file, start=1):
+            if line.strip():
+                copy.write(_document(line, number, source.name, id_column))
+        copy.seek(0)
+        yield InputFile(source.name, copy)
+
+
+def _is_plain(file: IO[bytes]) -> bool:
+    row = next(_rows(file), {})
+    file.seek(0)
+    return not isinstance(row.get(_WRAPPED), dict)
+
+
+def _document(line: bytes, number: int, name: str, id_column: str | None) -> bytes:
+    start = b"{"
+    if id_column is not None:
+        row = _decoded(line)
+        identifier = row.get(id_column) if isinstance(row, dict) else None
+        if identifier in (None, ""):
+            raise InvalidInputError(f"{name}: row {number} has no {id_column}.")
+        start += b'"id": ' + json.dumps(str(identifier)).encode() + b", "
+    # The row itself goes on as it was written, with its numbers to the last digit.
+    return start + b'"fields": ' + line.strip() + b"}\n"
+
+
+def _keys(file: IO[bytes], wanted: set[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for row in _rows(file):
+        fields = row.get(_WRAPPED)
+        found |= dict.fromkeys(fields if isinstance(fields, dict) else row)
+        if wanted <= found.keys():
+            break
+    return list(found)
+
+
+def _rows(file: IO[bytes]) -> Iterator[dict[str, object]]:
+    """Yield the lines that are objects; of others the service says what is wrong."""
+    for line in file:
+        row = _decoded(line)
+        if isinstance(row, dict):
+            yield row
+
+
+def _decoded(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def check(name: str, known: Collection[str], where: str, what: str) -> None:
+    """Raise InvalidInputError, with the nearest name, when there is no such column."""
+    if name in known:
+        return
+    near = nearest(name, known)
+    listed = ", ".join(list(known)[:_SHOWN_COLUMNS])
+    more = ", …" if len(known) > _SHOWN_COLUMNS else ""
+    question = f" Did you mean {near}?" if near is not None else ""
+    raise InvalidInputError(
+        f"{what}: {where} has no column {name}.{question} It has {listed}{more}."
+    )

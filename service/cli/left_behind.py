@@ -1,0 +1,138 @@
+"""What does `match` leave on the service, and what of it is there already?
+
+The same file is uploaded once: its content is part of its name there, so that the next match finds
+it. What a match has made goes again when it comes to nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from service.api import config_body
+from service.cli.client import TERMINAL, Client, ClientError, JsonObject, RunHandle
+from service.cli.input_file import InputFile
+from service.domain.errors import MatchstreamError
+
+REFERENCE_DATA = "/v1/reference-data"
+CONFIGS = "/v1/matching/configs"
+RUNS = "/v1/matching/runs"
+CLEANING_SECONDS = 10.0
+LONGEST_NAME = 100
+_NEWEST_RUNS = "50"
+
+
+class Keep(StrEnum):
+    """What stays on the service after a match."""
+
+    ALWAYS = "always"
+    ENDED = "ended"
+    NEVER = "never"
+
+
+@dataclass(slots=True)
+class Traces:
+    """What this match has made, and may have to take away again."""
+
+    client: Client
+    keep: Keep
+    run: RunHandle | None = None
+    config_id: str | None = None
+    reference_id: str | None = None
+    collection: str | None = None
+    has_ended: bool = False
+    left: list[str] = field(default_factory=list)
+
+    async def remove(self) -> None:
+        """Delete what was made; what another run needs stays."""
+        if self.run is not None:
+            await self._delete(f"{RUNS}/{self.run.id}")
+        if self.config_id is not None:
+            await self._delete(f"{CONFIGS}/{self.config_id}")
+        if await self._is_in_use():
+            return
+        if self.reference_id is not None:
+            await self._delete(f"{REFERENCE_DATA}/{self.reference_id}")
+        if self.collection is not None:
+            await self._delete("/v1/documents", {"collection": self.collection})
+
+    async def _delete(self, path: str, params: Mapping[str, str] | None = None) -> None:
+        try:
+            await self.client.ask("DELETE", path, params=params)
+        except ClientError as error:
+            if error.problem != "not_found":
+                raise
+
+    async def _is_in_use(self) -> bool:
+        """Whether another run is under way, which may be of the same tables."""
+        page = await self.client.ask("GET", RUNS, params={"limit": _NEWEST_RUNS})
+        return any(run["status"] not in TERMINAL for run in page["data"])
+
+
+@asynccontextmanager
+async def traces(client: Client, keep: Keep, say: Callable[[str], None]) -> AsyncIterator[Traces]:
+    """Lend the record of what is made; at the end what need not stay is deleted.
+
+    It stays when a run has ended, so that one can go on with it; `keep` says otherwise.
+    """
+    made = Traces(client, keep)
+    try:
+        yield made
+    finally:
+        if keep is Keep.NEVER or (keep is Keep.ENDED and not made.has_ended):
+            await asyncio.shield(_clean(made, say))
+
+
+async def _clean(made: Traces, say: Callable[[str], None]) -> None:
+    """Delete within a time; what cannot be deleted is told, and hides no other error."""
+    try:
+        async with asyncio.timeout(CLEANING_SECONDS):
+            await made.remove()
+    except (MatchstreamError, TimeoutError) as error:
+        reason = str(error) or "it takes too long"
+        say(f"Some of what this match has uploaded stays on the service: {reason}")
+
+
+async def reference(made: Traces, table: InputFile, id_column: str | None) -> JsonObject:
+    """Return the reference data with the content of the file; upload it where there is none."""
+    name = _named(table, id_column)
+    async for found in made.client.walk(REFERENCE_DATA, {}):
+        # Rows that were changed since make another version.
+        if (found["name"], found["status"], found["version"]) == (name, "ready", 1):
+            return found
+    uploaded = await made.client.upload_reference_data(table.name, table.file, name, id_column)
+    made.reference_id = str(uploaded["id"])
+    return uploaded
+
+
+async def documents(made: Traces, table: InputFile, id_column: str | None) -> str:
+    """Return the collection with the documents of the file; upload them where it is empty.
+
+    With ids they are sent in any case: what is there is replaced by the same.
+    """
+    collection = _named(table, id_column)
+    is_there = False
+    async for found in made.client.walk("/v1/collections", {}):
+        is_there = is_there or found["name"] == collection
+    if not is_there:
+        made.collection = collection
+    if not is_there or id_column is not None:
+        await made.client.upload_documents(table.name, table.file, collection, id_column)
+    return collection
+
+
+async def config(made: Traces, body: JsonObject) -> str:
+    """Return the id of the config that says the same; make one where there is none."""
+    wanted = config_body.read_new(body)
+    async for found in made.client.walk(CONFIGS, {}):
+        if found["name"] == body["name"] and (
+            config_body.read_new({name: found[name] for name in body}) == wanted
+        ):
+            return str(found["id"])
+    made.config_id = str((await made.client.create_config(body))["id"])
+    return made.config_id
+
+
+def _named(table: InputFile, id_column: str | None) -> str:
+    return f"{table.name[:LONGEST_NAME]} ({table.digest(id_column)})"

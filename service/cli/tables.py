@@ -1,0 +1,74 @@
+"""How is a list printed? For a person in columns, for a program tab separated or as JSON."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from shutil import get_terminal_size
+from typing import Annotated, TypeAlias
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Row: TypeAlias = Mapping[str, object]
+
+GAP = "  "
+_LEAST_WIDTH = 8
+_ELLIPSIS = "…"
+
+
+def print_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) -> None:
+    """Write the columns of the rows below a header; as JSON all there is, and no header.
+
+    On a terminal the columns are aligned, and cut where they would not fit it. Elsewhere a tab
+    parts them, and nothing is cut.
+    """
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(row, ensure_ascii=False))
+        return
+    lines = [tuple(columns), *(tuple(_cell(row.get(name)) for name in columns) for row in rows)]
+    if sys.stdout.isatty():
+        width = get_terminal_size().columns
+        for line in aligned(lines, width):
+            typer.echo(line)
+        return
+    for cells in lines:
+        typer.echo("\t".join(cells))
+
+
+def aligned(lines: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Lay cells out in columns, the widest of which are cut until a line fits the width.
+
+    The first column holds ids, which one copies: it is never cut.
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    while _total(widths) > width and max(widths[1:], default=0) > _LEAST_WIDTH:
+        place = max(range(1, len(widths)), key=widths.__getitem__)
+        widths[place] -= 1
+    return [
+        GAP.join(_fit(cell, size) for cell, size in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def printable(text: str) -> str:
+    """Write a text that came from elsewhere so that it moves no terminal and no column."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
+def _fit(text: str, size: int) -> str:
+    return text.ljust(size) if len(text) <= size else text[: size - 1] + _ELLIPSIS
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return printable(str(value))

@@ -1,0 +1,132 @@
+"""What does `match` leave on the service: each file once, and nothing of what came to nothing?"""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from service.cli import left_behind, mappings, match
+from service.cli.client import Client, ClientError
+from service.cli.display import Silence
+from service.cli.input_file import InputFile
+from service.cli.left_behind import Keep, Traces
+from service.cli.match import Job
+from tests.api.live import IDLE, Live, running
+
+ORDERS = b"po_id,vendor\n1,Vega Logistik\n2,Nordwind Energie\n"
+INVOICES = b"number,vendor_name\nA,VEGA Logistik\nB,Nordwind\nC,Alpen Stahl\n"
+LISTS = ("/v1/reference-data", "/v1/collections", "/v1/matching/configs", "/v1/matching/runs")
+
+
+def job(invoices: bytes = INVOICES, spec: str = "vendor_name=vendor:fuzzy:1", **more: str) -> Job:
+    """What the command would ask for."""
+    return Job(
+        documents=InputFile("invoices.csv", io.BytesIO(invoices)),
+        reference=InputFile("orders.csv", io.BytesIO(ORDERS)),
+        document_id=more.get("document_id"),
+        reference_id="po_id",
+        mappings=mappings.read([spec]),
+        threshold=0.8,
+        review_threshold=0.5,
+        uses_ai=False,
+        out=None,
+    )
+
+
+@asynccontextmanager
+async def matching(live: Live, keep: Keep = Keep.ENDED) -> AsyncIterator[Traces]:
+    """Lend what the command works with."""
+    key = live.client.headers["Authorization"].removeprefix("Bearer ")
+    async with (
+        Client(str(live.client.base_url), key, reconnect_seconds=0.001) as client,
+        left_behind.traces(client, keep, pytest.fail) as made,
+    ):
+        yield made
+
+
+async def counts(live: Live) -> list[int]:
+    """How many tables, collections, configs and runs there are."""
+    return [(await live.get(path))["pagination"]["total"] for path in LISTS]
+
+
+def grown(now: list[int], then: list[int]) -> list[int]:
+    """By how many."""
+    return [after - before for after, before in zip(now, then, strict=True)]
+
+
+@pytest.fixture
+async def live(database_url: str, tmp_path: Path) -> AsyncIterator[Live]:
+    """A service with an engine."""
+    async with running(database_url, tmp_path) as live:
+        yield live
+
+
+async def test_the_same_files_are_there_once_and_others_beside_them(live: Live) -> None:
+    before = await counts(live)
+    for each in (job(), job(), job(document_id="number"), job(document_id="number")):
+        async with matching(live) as made:
+            ended = await match.run(made, each, Silence())
+            assert (ended["status"], ended["rows_processed"]) == ("completed", 3)
+    # The ids that documents have are part of what they are.
+    assert [now - then for now, then in zip(await counts(live), before, strict=True)] == [
+        1,
+        2,
+        2,
+        4,
+    ]
+    async with matching(live) as made:
+        await match.run(made, job(INVOICES + b"D,Vega\n"), Silence())
+        # "Run again" on the page is of the same documents.
+        config = await live.get(f"/v1/matching/configs/{made.config_id}")
+    assert config["target_value"]["collection"] == made.collection
+
+
+async def test_what_is_asked_not_to_be_kept_is_gone_and_what_was_there_stays(live: Live) -> None:
+    async with matching(live) as made:
+        await match.run(made, job(), Silence())
+    before = await counts(live)
+    async with matching(live, Keep.NEVER) as made:
+        await match.run(made, job(INVOICES + b"D,Vega\n"), Silence())
+        assert await counts(live) > before
+    assert await counts(live) == before
+
+
+@pytest.mark.parametrize("keep", [Keep.ENDED, Keep.ALWAYS])
+async def test_an_interrupt_takes_away_what_was_made_for_it(live: Live, keep: Keep) -> None:
+    before = await counts(live)
+    live.executor.hold()
+
+    async def interrupted() -> None:
+        async with matching(live, keep) as made:
+            await match.run(made, job(), Silence())
+
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(interrupted())
+        await live.executor.has_taken.wait()
+        task.cancel()
+    stays = [0, 0, 0, 0] if keep is Keep.ENDED else [1, 1, 1, 1]
+    assert grown(await counts(live), before) == stays
+    if keep is Keep.ALWAYS:
+        newest = (await live.get("/v1/matching/runs"))["data"][0]
+        assert newest["status"] == "cancelled"
+
+
+async def test_what_the_service_refuses_leaves_nothing(live: Live) -> None:
+    before = await counts(live)
+    with pytest.raises(ClientError, match="Row 2 has 1 values"):
+        async with matching(live) as made:
+            await match.run(made, job(b"number,vendor_name\nA,Vega\nB\n"), Silence())
+    assert await counts(live) == before
+
+
+async def test_tables_that_another_run_may_need_stay(database_url: str, tmp_path: Path) -> None:
+    async with running(database_url, tmp_path, options=IDLE) as live:
+        await live.start()
+        with suppress(ClientError):
+            async with matching(live) as made:
+                await match.upload(made, job(), Silence())
+                raise ClientError("refused")
+        assert (await live.get("/v1/collections"))["pagination"]["total"] == 2

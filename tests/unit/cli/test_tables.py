@@ -1,0 +1,36 @@
+"""Do lists fit a terminal, and reach programs whole?"""
+
+import json
+
+import pytest
+
+from service.cli import tables
+
+ROWS = [
+    {"id": "01890000", "name": "a long name that goes on and on", "is_on": True, "last": None},
+    {"id": "01890001", "name": "tab\there", "is_on": False, "last": ["x", "y"]},
+]
+COLUMNS = ("id", "name", "is_on", "last")
+
+
+def test_a_pipe_gets_a_header_and_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.print_rows(ROWS, COLUMNS, as_json=False)
+    header, first, second = capsys.readouterr().out.splitlines()
+    assert header.split("\t") == list(COLUMNS)
+    assert first.split("\t") == ["01890000", "a long name that goes on and on", "yes", "-"]
+    assert second.split("\t") == ["01890001", "tab\ufffdhere", "no", "x,y"]
+
+
+def test_json_is_one_object_a_line_with_all_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.print_rows(ROWS, ("id",), as_json=True)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == ROWS
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 200])
+def test_columns_are_aligned_and_cut_but_never_the_id(width: int) -> None:
+    lines = [COLUMNS, ("01890000", ROWS[0]["name"], "yes", "-")]
+    header, row = tables.aligned([tuple(map(str, line)) for line in lines], width)
+    assert header.index("name") == row.index("a long")
+    assert row.startswith("01890000")
+    assert ("…" in row) == (width < 60)
+    assert width < 40 or len(row) <= width
