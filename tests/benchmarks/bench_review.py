@@ -105,9 +105,10 @@ async def approve(page: Page) -> list[float]:
 async def make_results(service: ServiceProcess) -> tuple[str, list[str]]:
     """Match the invoices; return the run and its results, surest first."""
     async with Client(service.url, service.key) as client:
-        reference = await client.upload_reference_data(
-            DATA / "purchase_orders.csv", "orders", id_column="po_id"
-        )
+        with (DATA / "purchase_orders.csv").open("rb") as file:
+            reference = await client.upload_reference_data(
+                "purchase_orders.csv", file, "orders", "po_id"
+            )
         with (DATA / "invoices.csv").open("rb") as file:
             await client.upload_documents("invoices.csv", file, "invoices", "invoice_id")
         config = await client.create_config(

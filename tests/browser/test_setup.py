@@ -258,9 +258,10 @@ async def test_runs_are_live_in_pages_and_can_be_deleted(
     browser: Browser, service: ServiceProcess
 ) -> None:
     async with Client(service.url, service.key) as client:
-        reference = await client.upload_reference_data(
-            DATA / "purchase_orders.csv", "many", id_column="po_id"
-        )
+        with (DATA / "purchase_orders.csv").open("rb") as file:
+            reference = await client.upload_reference_data(
+                "purchase_orders.csv", file, "many", "po_id"
+            )
         documents = [{"id": "D", "collection": "many", "fields": {"vendor_name": "MGLL Steel"}}]
         await client.ask("POST", "/v1/documents", json={"documents": documents})
         body = {
