@@ -3,11 +3,14 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import httpx2
 
 from tests.service_process import COMMAND, ServiceProcess, running
 
@@ -71,6 +74,25 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
     ping, deliveries = [json.loads(answer) for answer in re.split(r"(?<=\})(?=\{\"data)", pinged)]
     # A run begun before may have ended since, which is delivered too.
     assert ping["id"] in [each["id"] for each in deliveries["data"]]
+
+
+def test_the_receiver_shows_what_comes() -> None:
+    (block,) = [block for block in BLOCKS if "HTTPServer" in block]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    script = block.replace("9000", str(port)).replace("python3 - ", f"exec {sys.executable} - ")
+    with subprocess.Popen(
+        ["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            transport = httpx2.HTTPTransport(retries=8)
+            with httpx2.Client(transport=transport, trust_env=False) as client:
+                reply = client.post(f"http://127.0.0.1:{port}/", json={"type": "run.completed"})
+            assert reply.status_code == 204
+            assert json.loads(process.stdout.readline()) == {"type": "run.completed"}
+        finally:
+            process.terminate()
 
 
 @contextmanager
