@@ -5,7 +5,7 @@ tables, unless they are there ─► config ─► run, shown live ─► table 
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from service.cli import exit_codes, left_behind, result_table, suggest
@@ -135,12 +135,14 @@ async def follow(handle: RunHandle, display: Display) -> JsonObject:
 
 
 async def _cancel(handle: RunHandle) -> None:
-    """Cancel the run, unless it has just ended, and wait until it is over."""
-    async with asyncio.timeout(CANCEL_SECONDS):
-        try:
-            await handle.cancel()
-        except ClientError as error:
-            if error.problem != "conflict":
-                raise
-        async for _ in handle.events():
-            pass
+    """Cancel the run, unless it has just ended, and wait for a while until it is over."""
+    # A run whose engine is gone is told to stop, and ends when another one takes it over.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CANCEL_SECONDS):
+            try:
+                await handle.cancel()
+            except ClientError as error:
+                if error.problem != "conflict":
+                    raise
+            async for _ in handle.events():
+                pass
