@@ -53,15 +53,15 @@ async def run(made: Traces, job: Job, display: Display) -> JsonObject:
         uploaded = await upload(made, job, display)
         config_id = await left_behind.config(made, config_body(job, uploaded))
         options: dict[str, object] = {"ai": True} if job.uses_ai else {}
-        made.run = await begin(made.client, config_id, options)
-        ended = await follow(made.run, display)
+        handle = await begin(made, config_id, options)
+        ended = await follow(handle, display)
     made.has_ended = True
     if ended["status"] != "completed":
         raise RunEndedError(
-            f"The run {made.run.id} has {_how(ended)}", exit_codes.of_status(ended["status"])
+            f"The run {handle.id} has {_how(ended)}", exit_codes.of_status(ended["status"])
         )
     if job.out is not None:
-        await result_table.write(made.run, job.out)
+        await result_table.write(handle, job.out)
     return ended
 
 
@@ -111,15 +111,17 @@ async def proposal(client: Client, job: Job, uploaded: Uploaded) -> list[dict[st
     return found
 
 
-async def begin(client: Client, config_id: str, options: dict[str, object]) -> RunHandle:
+async def begin(made: Traces, config_id: str, options: dict[str, object]) -> RunHandle:
     """Start a run; one that is started while the task is cancelled is cancelled too."""
     # Ours to await, whatever happens: the answer tells which run it is.
-    starting = asyncio.get_running_loop().create_task(client.start_run(config_id, **options))
+    starting = asyncio.get_running_loop().create_task(made.client.start_run(config_id, **options))
     try:
-        return await asyncio.shield(starting)
+        made.run = await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await asyncio.shield(_cancel(await starting))
+        made.run = await starting
+        await asyncio.shield(_cancel(made.run))
         raise
+    return made.run
 
 
 async def follow(handle: RunHandle, display: Display) -> JsonObject:
