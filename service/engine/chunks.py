@@ -146,7 +146,7 @@ def _judge(rules: MatchingRules, document: RunDocument, found: DocumentMatch | N
     return _Verdict(document, found.candidates, row_id, best.confidence, None)
 
 
-def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue, ...]:
+def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue | bytes, ...]:
     evidence = [_encoder.encode(each.evidence) for each in verdict.candidates]
     candidates = [_candidate(*each) for each in zip(verdict.candidates, evidence, strict=True)]
     return (
@@ -158,8 +158,8 @@ def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue, ...]:
         verdict.row_id,
         verdict.confidence,
         verdict.confidence,
-        evidence[0].decode() if evidence else "{}",
-        _encoder.encode(candidates).decode(),
+        evidence[0] if evidence else b"{}",
+        _encoder.encode(candidates),
         verdict.error,
     )
 

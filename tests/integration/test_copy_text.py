@@ -98,11 +98,17 @@ async def test_a_uuid_and_special_floats_keep_every_bit(
 
 
 @pytest.mark.parametrize(
-    "value", ["a\0b", ["a\0b"], ["a\0b", None], "\ud800", ["\ud800"]], ids=ascii
+    "value", ["a\0b", b"a\0b", ["a\0b"], ["a\0b", None], "\ud800", ["\ud800"]], ids=ascii
 )
-def test_what_cannot_be_stored_is_refused(value: CopyValue) -> None:
+def test_what_cannot_be_stored_is_refused(value: CopyValue | bytes) -> None:
     with pytest.raises(ValueError, match=r"NUL|surrogates"):
         encode_rows([[value]])
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=4))
+def test_bytes_are_written_as_the_text_they_hold(rows: list[tuple[str, str]]) -> None:
+    in_bytes = [(first.encode(), second) for first, second in rows]
+    assert encode_rows(in_bytes) == "".join(map(encode_row, rows)).encode()
 
 
 @given(st.lists(st.lists(st.none() | TEXTS, max_size=5), max_size=8))
