@@ -50,7 +50,7 @@ export function confirmed(question, yes) {
     h("form", { method: "dialog" },
       h("p", {}, question),
       h("p", { class: "row" },
-        h("button", { value: "yes", class: "primary" }, yes),
+        h("button", { value: "yes", class: "danger" }, yes),
         h("button", { value: "no" }, "Back"))));
     document.body.append(dialog);
     dialog.showModal();
