@@ -58,5 +58,7 @@ async def subtract(
     connection: Connection, workspace_id: WorkspaceId, name: str, deleted: int
 ) -> None:
     """Count so many documents of the collection as deleted; without any it is gone."""
+    if not deleted:
+        return
     await connection.execute(_SUBTRACT, workspace_id, name, deleted)
     await connection.execute(_DELETE_EMPTY, workspace_id, name)

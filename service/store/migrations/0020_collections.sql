@@ -1,3 +1,5 @@
+-- What others are storing meanwhile is counted, too.
+LOCK TABLE documents IN SHARE ROW EXCLUSIVE MODE;
 -- Which collections a workspace has, and how many documents each: to count a million of them for
 -- every list reads a million entries, and to find the last change reads every document.
 CREATE TABLE collections (
