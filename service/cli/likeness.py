@@ -11,9 +11,10 @@ from functools import lru_cache
 
 # Words of names that mean the same, in English and German.
 _MEANINGS = {
-    "amount": "amount total sum summe betrag gesamtbetrag price preis value wert",
-    "date": "date day datum tag",
+    "amount": "amount total sum summe betrag gesamtbetrag price preis value wert revenue umsatz",
+    "date": "date day since datum tag seit",
     "vendor": "vendor supplier seller creditor lieferant kreditor verkaufer",
+    "company": "company business firm firma unternehmen",
     "customer": "customer client buyer debtor kunde debitor kaufer",
     "invoice": "invoice bill rechnung",
     "order": "order orders po bestellung auftrag",
@@ -30,6 +31,8 @@ _MEANINGS = {
     "email": "email mail",
     "product": "product item article artikel produkt sku",
 }
+# What is written in digits and measures nothing.
+_CODES = frozenset({"postcode", "phone"})
 _MEANING = {word: meaning for meaning, words in _MEANINGS.items() for word in words.split()}
 # A word that ends with one so long is of its kind: rechnungsbetrag, totalamount.
 _ENDING = 4
@@ -53,6 +56,11 @@ def of_names(one: str, other: str) -> float:
     if shared and shared == min(len(words), len(others)):
         return 1.0 if words == others else _CONTAINED
     return max(shared / max(len(words | others), 1), _letters(one.lower(), other.lower()))
+
+
+def names_codes(name: str) -> bool:
+    """Whether a column of this name has codes, of which a near one is another."""
+    return not _CODES.isdisjoint(_meanings(name))
 
 
 @lru_cache(maxsize=_CACHED_SIDES)

@@ -125,7 +125,7 @@ def _share(values: Sequence[str], form: re.Pattern[str]) -> float:
 
 
 def _strategy(column: Side) -> str:
-    if column.type in _STRATEGIES:
+    if column.type in _STRATEGIES and not likeness.names_codes(column.name):
         return _STRATEGIES[column.type]
     return "exact" if _is_category(column) or _is_identifier(column) else "fuzzy"
 

@@ -27,6 +27,7 @@ GERMAN = {
         "Betrag": ["1.250,00", "88,40", "7.310,05"],
         "Währung": ["EUR", "EUR", "CHF"] * 8,
         "Datum": ["01.03.2024", "12.03.2024", "28. Februar 2024"],
+        "PLZ": ["50667", "90402", "55116"],
     },
     "invoices": {
         "Rechnung": ["R-1", "R-2", "R-3"],
@@ -36,6 +37,7 @@ GERMAN = {
         "Rechnungsdatum": ["2024-03-01", "13/03/2024", "n/a"],
         "Währung": ["EUR", "CHF", "EUR"],
         "Notiz": ["bitte zahlen", "", "eilt"],
+        "Postleitzahl": ["50667", "55116", ""],
     },
 }
 

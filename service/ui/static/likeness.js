@@ -2,9 +2,10 @@
 
 // Words of names that mean the same, in English and German.
 const MEANINGS = {
-  amount: "amount total sum summe betrag gesamtbetrag price preis value wert",
-  date: "date day datum tag",
+  amount: "amount total sum summe betrag gesamtbetrag price preis value wert revenue umsatz",
+  date: "date day since datum tag seit",
   vendor: "vendor supplier seller creditor lieferant kreditor verkaufer",
+  company: "company business firm firma unternehmen",
   customer: "customer client buyer debtor kunde debitor kaufer",
   invoice: "invoice bill rechnung",
   order: "order orders po bestellung auftrag",
@@ -21,6 +22,8 @@ const MEANINGS = {
   email: "email mail",
   product: "product item article artikel produkt sku",
 };
+// What is written in digits and measures nothing.
+const CODES = ["postcode", "phone"];
 const MEANING = new Map(Object.entries(MEANINGS).flatMap(([meaning, words]) => words.split(" ").map((word) => [word, meaning])));
 // A word that ends with one so long is of its kind: rechnungsbetrag, totalamount.
 const ENDING = 4;
@@ -36,6 +39,12 @@ export function ofNames(one, other) {
   const shared = [...words].filter((word) => others.has(word)).length;
   if (shared && shared === Math.min(words.size, others.size)) return words.size === others.size ? 1 : CONTAINED;
   return Math.max(shared / Math.max(1, new Set([...words, ...others]).size), letters(one.toLowerCase(), other.toLowerCase()));
+}
+
+/** Whether a column of this name has codes, of which a near one is another. */
+export function namesCodes(name) {
+  const found = meanings(name);
+  return CODES.some((code) => found.has(code));
 }
 
 function meanings(name) {

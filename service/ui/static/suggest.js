@@ -1,7 +1,7 @@
 // Which field could compare to which column, and how? A proposal from names, types and values, the same
 // as `service/cli/suggest.py` makes.
 
-import { ofIds, ofNames, ofValues } from "./likeness.js";
+import { namesCodes, ofIds, ofNames, ofValues } from "./likeness.js";
 
 const NAME_SHARE = 0.55;
 const VALUE_SHARE = 0.6;
@@ -78,8 +78,9 @@ export function affinity(field, column) {
 }
 
 function strategy(column) {
-  if (column.type === "date") return "date_range";
-  if (column.type === "number" || column.type === "integer") return "numeric_range";
+  const isMeasure = !namesCodes(column.name);
+  if (isMeasure && column.type === "date") return "date_range";
+  if (isMeasure && (column.type === "number" || column.type === "integer")) return "numeric_range";
   return isCategory(column) || isIdentifier(column) ? "exact" : "fuzzy";
 }
 

@@ -118,3 +118,25 @@ def test_shipped_tables_are_paired_by_their_columns(
     pairs = {str(each["source"]): each["target"] for each in suggest.propose(*sides)}
     pairs.pop("id", None)
     assert pairs == expected
+
+
+def test_codes_in_digits_are_compared_as_they_are_and_names_mean_the_same() -> None:
+    fields = [
+        Side("zip", "string", ("50667", "90402")),
+        Side("company", "string", ("Mueller Logistik", "Krueger")),
+        Side("customer_since", "string", ("2024-01-31", "2024-02-12")),
+    ]
+    columns = [
+        Side("PLZ", "integer", ("50667", "90402")),
+        Side("Firma", "string", ("Müller Logistik GmbH", "Krüger AG")),
+        Side("Seit", "string", ("31.01.2024", "12.02.2024")),
+    ]
+    found = {
+        each["source"]: (each["target"], each["strategy"])
+        for each in suggest.propose(fields, columns)
+    }
+    assert found == {
+        "zip": ("PLZ", "exact"),
+        "company": ("Firma", "fuzzy"),
+        "customer_since": ("Seit", "date_range"),
+    }
