@@ -2,6 +2,8 @@
 
 import { askToSignIn, noteSession } from "./session.js";
 
+const MOST_TRIES = 3;
+const PAUSE_MILLISECONDS = 150;
 const AWAY = { detail: "The service cannot be reached. Is it running?" };
 
 /** What the service refused: `detail` in one sentence, and `errors` by place where it names some. */
@@ -18,8 +20,23 @@ export class ApiError extends Error {
 
 export const unreachable = () => new ApiError(0, AWAY);
 
-/** Send a request; returns the JSON of the reply, or throws ApiError with the service's sentence. */
+/**
+ * Send a request; returns the JSON of the reply, or throws ApiError with the service's sentence. What
+ * only reads is asked again a few times where that may help.
+ */
 export async function ask(method, path, body, headers = {}) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await send(method, path, body, headers);
+    } catch (error) {
+      const mayHelp = error instanceof ApiError && (error.retryable || error.status === 0);
+      if (method !== "GET" || !mayHelp || tries === MOST_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLISECONDS * 2 ** tries));
+    }
+  }
+}
+
+async function send(method, path, body, headers) {
   const isForm = body instanceof FormData;
   const sent = { ...headers, Accept: "application/json", "X-Requested-With": "Matchstream" };
   if (body !== undefined && !isForm) sent["Content-Type"] = "application/json";
