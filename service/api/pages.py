@@ -56,7 +56,8 @@ async def fill(
     What is in memory at a time is the page and one batch: batches grow up to BATCH_ITEMS, or to
     BATCH_BYTES of items as large as the largest so far, so that a list of large items ends before
     many of them are read. Where `largest` is known from another page of the list, they need not
-    grow, and the first one may hold up to BATCH_ITEMS of any size. Read in one snapshot of the database, or an item that moves meanwhile may come twice.
+    grow, and the first one may hold up to BATCH_ITEMS of any size. Read in one snapshot of the
+    database, or an item that moves meanwhile may come twice.
     """
     items: list[msgspec.Raw] = []
     size = 0
