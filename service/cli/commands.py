@@ -7,6 +7,7 @@ service takes.
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import dedent, indent
 from typing import Any, ClassVar
 
 import typer
@@ -14,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 # Paragraphs that begin with it stand in a help text as they are written.
 _AS_WRITTEN = "\b\n"
+_INDENT = "  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,11 @@ def explain(command: Any) -> None:
     """Keep the examples of a help text as they are, and its first sentence whole in lists."""
     text = str(command.help or "")
     command.short_help = text.partition("\n\n")[0].replace("\n", " ")
-    command.help = "\n\n".join(
-        f"{_AS_WRITTEN}{part}" if part.startswith("  ") else part for part in text.split("\n\n")
-    )
+    command.help = "\n\n".join(map(_as_written, text.split("\n\n")))
+
+
+def _as_written(paragraph: str) -> str:
+    """Let a paragraph that shows commands keep its lines, below the prose, whatever its indent."""
+    if not paragraph.startswith((_INDENT, "matchstream ")):
+        return paragraph
+    return _AS_WRITTEN + indent(dedent(paragraph), _INDENT)

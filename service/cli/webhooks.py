@@ -40,7 +40,7 @@ def create(
 ) -> None:
     """Make a webhook and print its secret, this once, on standard output.
 
-    matchstream webhooks create https://example.com/hook --types run.completed,run.failed
+    matchstream webhooks create https://example.com/hook --types run.completed
     """
     body: dict[str, object] = {"url": address}
     if types is not None:

@@ -45,7 +45,10 @@ def test_a_command_is_listed_with_the_first_sentence_of_its_help() -> None:
 def test_every_command_shows_an_example_and_no_line_is_cut(width: int) -> None:
     for name, _, command in loaded():
         text = help_of(name, command, width)
-        assert f"matchstream {name}" in text.partition("\n")[2], name
+        examples = [line for line in text.splitlines()[1:] if "matchstream " in line]
+        assert any(f"matchstream {name}" in line for line in examples), name
+        assert all(line.startswith("    ") for line in examples), name
+        assert max(line.count("matchstream ") for line in examples) == 1, name
         assert "…" not in text
         assert width < 80 or max(map(len, text.splitlines())) <= width, name
 
