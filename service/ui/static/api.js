@@ -41,16 +41,18 @@ async function send(method, path, body, headers) {
   const sent = { ...headers, Accept: "application/json", "X-Requested-With": "Matchstream" };
   if (body !== undefined && !isForm) sent["Content-Type"] = "application/json";
   let reply;
+  let text;
   try {
     reply = await fetch(path, {
       method,
       headers: sent,
       body: body === undefined || isForm ? body : JSON.stringify(body),
     });
+    text = await reply.text();
   } catch {
     throw unreachable();
   }
-  return take(reply.status, await reply.text());
+  return take(reply.status, text);
 }
 
 /** Read a reply: its JSON, or throw what it says. */

@@ -31,7 +31,16 @@ function open(runId) {
   const changed = () => {
     if (items.length) sessionStorage.setItem(place, JSON.stringify(items));
     else sessionStorage.removeItem(place);
-    listeners.changed?.();
+    tell(() => listeners.changed?.());
+  };
+
+  // What a view makes of it holds up no verdict: its faults are the browser's to report.
+  const tell = (work) => {
+    try {
+      work();
+    } catch (fault) {
+      reportError(fault);
+    }
   };
 
   async function pump() {
@@ -40,24 +49,22 @@ function open(runId) {
     clearTimeout(timer);
     while (items.length) {
       const [item] = items;
-      try {
-        const result = await post(item);
-        versions.set(item.id, result.version);
-        trouble = null;
-        items.shift();
-        listeners.saved?.(item, result);
-      } catch (error) {
-        if (isPassing(error)) {
-          trouble = error.message;
-          timer = setTimeout(pump, RETRY_MILLISECONDS);
-          break;
-        }
+      const { result, error } = await post(item).then((result) => ({ result }), (error) => ({ error }));
+      if (error && isPassing(error)) {
+        trouble = error.message;
+        timer = setTimeout(pump, RETRY_MILLISECONDS);
+        break;
+      }
+      trouble = null;
+      if (error) {
         // What follows on the same result was meant for what is refused now.
-        const refused = items.filter((each) => each.id === item.id);
         items.splice(0, items.length, ...items.filter((each) => each.id !== item.id));
         versions.delete(item.id);
-        listeners.refused?.(refused[0], error);
+      } else {
+        versions.set(item.id, result.version);
+        items.shift();
       }
+      tell(() => (error ? listeners.refused?.(item, error) : listeners.saved?.(item, result)));
       changed();
     }
     isSending = false;
