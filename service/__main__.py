@@ -3,13 +3,17 @@
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from service.cli import exit_codes
 from service.cli.commands import Entry, Listing
 from service.domain.errors import MatchstreamError
+
+if TYPE_CHECKING:
+    from service.cli.address import Work
+    from service.settings import Settings
 
 SECTIONS: Mapping[str, Sequence[Entry]] = {
     "Match and review": (
@@ -82,6 +86,7 @@ def _show_version(*, is_wanted: bool) -> None:
     "\b\n  matchstream match invoices.csv --against orders.csv --suggest\n  matchstream serve"
 )
 def _matchstream(
+    context: typer.Context,
     *,
     is_version: Annotated[
         bool,
@@ -94,6 +99,15 @@ def _matchstream(
     ] = False,
 ) -> None:
     del is_version
+    context.obj = _run_beside
+
+
+def _run_beside(settings: "Settings", work: "Work") -> None:
+    """Run a service for as long as the work takes."""
+    # Importing it takes longer than asking one that runs.
+    from service.serving import run_beside
+
+    run_beside(settings, work)
 
 
 def main() -> None:

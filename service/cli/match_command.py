@@ -1,11 +1,11 @@
 """What does `matchstream match` check before it begins, and what does it print?"""
 
 import asyncio
-import importlib
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
+from typing import TypeAlias
 
 import typer
 from rich.console import Console
@@ -30,11 +30,12 @@ from service.cli.match import Job
 from service.domain.errors import InvalidInputError
 from service.settings import Settings, load
 
-# Where a service is started for the work: importing it takes longer than asking one that runs.
-BESIDE = ("service.serving", "run_beside")
+# Runs a service for as long as the work takes; what starts the commands lends it.
+Beside: TypeAlias = Callable[[Settings, Work], None]
 
 
 def match_files(  # noqa: PLR0913 - the options of a command
+    context: typer.Context,
     documents: options.Documents,
     against: options.Against,
     map_: options.Map = None,
@@ -70,7 +71,11 @@ def match_files(  # noqa: PLR0913 - the options of a command
         kept = {True: Keep.ALWAYS, False: Keep.NEVER, None: Keep.ENDED}[keep]
         found = _address(settings, url)
         work = _suggest(job) if suggest else _match(job, kept, as_json=as_json, is_own=not found)
-        _run(settings, found, work)
+        if found is None:
+            run_beside: Beside = context.obj
+            run_beside(settings, work)
+        else:
+            asyncio.run(_interruptible(work(found)))
 
 
 match_files.__doc__ = mappings.HELP
@@ -113,14 +118,6 @@ def _address(settings: Settings, url: str | None) -> Address | None:
     if named is None and address.local_url(settings.data_dir) is None:
         return None
     return address.find(settings, named)
-
-
-def _run(settings: Settings, found: Address | None, work: Work) -> None:
-    if found is None:
-        module, name = BESIDE
-        getattr(importlib.import_module(module), name)(settings, work)
-    else:
-        asyncio.run(_interruptible(work(found)))
 
 
 async def _interruptible(work: Coroutine[object, None, None]) -> None:
