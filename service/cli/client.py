@@ -203,10 +203,6 @@ class RunHandle:
         """Stop the run; what is done is kept."""
         return await self.client.ask("POST", f"{self.path}/cancel")
 
-    async def delete(self) -> None:
-        """Delete the run, which has ended, with its results and events."""
-        await self.client.ask("DELETE", self.path)
-
     async def events(
         self, after: str | None = None, when_cut: Callable[[str], None] | None = None
     ) -> AsyncIterator[StreamedEvent]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from service.cli import exit_codes, left_behind, result_table, suggest
+from service.cli import exit_codes, left_behind, result_table, suggest, summary
 from service.cli.client import Client, ClientError, JsonObject, RunHandle
 from service.cli.display import Display, progress_of
 from service.cli.exit_codes import RunEndedError
@@ -58,15 +58,11 @@ async def run(made: Traces, job: Job, display: Display) -> JsonObject:
     made.has_ended = True
     if ended["status"] != "completed":
         raise RunEndedError(
-            f"The run {handle.id} has {_how(ended)}", exit_codes.of_status(ended["status"])
+            summary.how(ended, f"The run {handle.id}"), exit_codes.of_status(ended["status"])
         )
     if job.out is not None:
         await result_table.write(handle, job.out)
     return ended
-
-
-def _how(ended: JsonObject) -> str:
-    return "been cancelled." if ended["status"] == "cancelled" else f"failed: {ended['error']}"
 
 
 async def upload(made: Traces, job: Job, display: Display) -> Uploaded:

@@ -16,7 +16,7 @@ async def tell(handle: RunHandle, ended: JsonObject, say: Say) -> None:
     """Say how many have matched, how sure, and which run it was."""
     matched, processed = ended["rows_matched"], ended["rows_processed"]
     if ended["status"] != "completed":
-        say(f"The run has {_how(ended)}.")
+        say(how(ended, "The run"))
     if processed is not None:
         mean = ended["avg_confidence"]
         sure = f" with a mean confidence of {mean:.2f}" if mean is not None else ""
@@ -28,10 +28,11 @@ async def tell(handle: RunHandle, ended: JsonObject, say: Say) -> None:
     say(f"Run {handle.id}")
 
 
-def _how(ended: JsonObject) -> str:
+def how(ended: JsonObject, run: str) -> str:
+    """Say in a sentence how a run that did not complete has ended; `run` names it."""
     if ended["status"] == "cancelled":
-        return "been cancelled"
-    return f"failed: {ended['error']}".removesuffix(".")
+        return f"{run} has been cancelled."
+    return f"{run} has failed: {ended['error']}"
 
 
 def warn(ended: JsonObject, say: Say) -> None:
