@@ -1,6 +1,7 @@
 """Does a run look whole in a real terminal, of any width, resized in mid-run, without colour?"""
 
 import asyncio
+import os
 import shutil
 import uuid
 from pathlib import Path
@@ -10,7 +11,11 @@ import pytest
 from tests.api.live import Live, running
 from tests.service_process import COMMAND
 
-pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux here")
+# Where everything is tested, it has to be there.
+pytestmark = pytest.mark.skipif(
+    shutil.which("tmux") is None and not os.environ.get("CI"),  # noqa: TID251 - of the suite alone
+    reason="there is no tmux here",
+)
 
 SECONDS = 30.0
 ESCAPE = "\x1b"
