@@ -66,7 +66,7 @@ def deliveries(
 ) -> None:
     """List what was sent, the newest first.
 
-    matchstream webhooks deliveries 01890000-0000-7000-8000-000000000001 --limit 5
+    matchstream webhooks deliveries 01890000-0000-7000-8000-000000000001
     """
     found = ask(url, lambda client: first(client, f"{ROOT}/{webhook}/deliveries", {}, limit))
     print_rows(found, ("id", "type", "status", "created_at"), as_json=as_json)
