@@ -113,7 +113,7 @@ def _run_beside(settings: "Settings", work: "Work") -> None:
 def main() -> None:
     """Run the command line; what went wrong is one sentence and an exit code that is not 0."""
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(prog_name="matchstream", standalone_mode=False))
     except typer.exceptions.TyperException as error:
         sys.exit(_refuse(error))
     except BaseException as error:
