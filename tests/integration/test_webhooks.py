@@ -218,10 +218,12 @@ async def test_a_webhook_that_only_fails_for_five_days_is_disabled(
         assert (await desk.webhook(webhook)).enabled, day
         hook.messages.clear()
         await desk.pass_time(timedelta(days=1))
-    await hook.wait_for(1)
-    await desk.engine.quiet()
-    now = await desk.webhook(webhook)
-    assert not now.enabled
+    # An attempt of the day before may come first.
+    heard = 0
+    while (now := await desk.webhook(webhook)).enabled:
+        heard += 1
+        await hook.wait_for(heard)
+        await desk.engine.quiet()
     assert now.disabled_reason == "Every attempt failed for 5 days."
 
 
