@@ -1,7 +1,8 @@
 # What a user calls: run, install, test, check, bench. `make pin` renews deploy/requirements*.txt.
 PYTHON ?= python3
 VENV := .venv
-TESTS_AT_ONCE ?= 2
+# Two cores are half idle with two: tests wait for processes, timers and disks.
+TESTS_AT_ONCE ?= 3
 BIN := $(VENV)/bin
 KERNEL := deploy/compile_kernel.py $(wildcard service/matching/kernel/*)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check

@@ -22,18 +22,22 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile; called before an editable install as before a wheel is made."""
-        LIBRARY.unlink(missing_ok=True)
         compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
         if compiler is None:
-            self.app.display_warning("No C compiler was found: matching will be slower.")
+            self._go_without("No C compiler was found: matching will be slower.")
             return
         try:
             compile_kernel(compiler)
         except (OSError, subprocess.CalledProcessError) as error:
-            self.app.display_warning(f"The search kernel was not compiled: {error}")
+            self._go_without(f"The search kernel was not compiled: {error}")
             return
         build_data["artifacts"].append("service/matching/_kernel.so")
         build_data["pure_python"] = False
+
+    def _go_without(self, sentence: str) -> None:
+        """Leave no kernel of other sources; one in use stays until there is a new one."""
+        LIBRARY.unlink(missing_ok=True)
+        self.app.display_warning(sentence)
 
 
 def compile_kernel(compiler: str) -> None:
