@@ -51,7 +51,8 @@ class Spool:
 async def opened(directory: Path, max_bytes: int) -> AsyncIterator[Spool]:
     """Lend a spool in the directory; it is gone at the end, and when the process ends."""
     with _room():
-        file = await asyncio.to_thread(_open, directory)
+        # Not in a thread: who is cancelled meanwhile could not close what comes to be afterwards.
+        file = _open(directory)
     try:
         yield Spool(file, max_bytes)
     finally:

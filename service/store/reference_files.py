@@ -25,16 +25,19 @@ async def export_version(connection: Connection, version: ReferenceVersion, outp
 
     A line per row: `["row id", ["value", null, …]]`, with a value for each column.
     """
-    # Quote and delimiter never stand in JSON text unescaped, nor do line ends: each value is
-    # written as it is, and Python touches no row.
-    await connection.copy_from_query(
-        _EXPORT,
-        version.generation,
-        version.row_count,
-        len(version.columns),
-        output=output,
-        format="csv",
-        quote="\x01",
-        delimiter="\x02",
-        timeout=EXPORT_TIMEOUT_SECONDS,
-    )
+    # Opened here: asyncpg would open it in a thread, and whoever is cancelled meanwhile could
+    # neither close nor remove what comes to be afterwards.
+    with output.open("wb") as file:
+        # Quote and delimiter never stand in JSON text unescaped, nor do line ends: each value is
+        # written as it is, and Python touches no row.
+        await connection.copy_from_query(
+            _EXPORT,
+            version.generation,
+            version.row_count,
+            len(version.columns),
+            output=file,
+            format="csv",
+            quote="\x01",
+            delimiter="\x02",
+            timeout=EXPORT_TIMEOUT_SECONDS,
+        )

@@ -5,9 +5,14 @@ import json
 import os
 import resource
 import stat
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import pytest
+from typing_extensions import override
 
 from service.domain.errors import MatchingFailedError
 from service.domain.reference import ReferenceVersion
@@ -16,6 +21,9 @@ from service.engine.datasets import MAX_FILES, ReferenceFiles
 from service.store import reference
 from service.store.database import Database
 from tests.seeding import ROWS, Rows, add_reference, add_workspace
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 async def make_version(database: Database, rows: Rows = ROWS) -> ReferenceVersion:
@@ -90,6 +98,44 @@ async def test_a_full_disk_fails_with_a_sentence_and_leaves_no_part(
                 pass
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+class SlowDisk(ThreadPoolExecutor):
+    """Threads whose work waits for `goes_on`; `asked` tells that there is some."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)
+        self.asked = asyncio.Event()
+        self.goes_on = threading.Event()
+
+    @override
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        def work() -> _T:
+            self.goes_on.wait()
+            return fn(*args, **kwargs)
+
+        self.asked.set()
+        return super().submit(work)
+
+
+async def test_who_is_cancelled_before_a_slow_disk_answers_leaves_no_file(
+    database: Database, tmp_path: Path
+) -> None:
+    version = await make_version(database)
+    disk = SlowDisk()
+    asyncio.get_running_loop().set_default_executor(disk)
+
+    async def lend() -> None:
+        async with ReferenceFiles(tmp_path, database).lend(version):
+            pytest.fail("Nothing could be written yet.")
+
+    async with asyncio.TaskGroup() as tasks:
+        lending = tasks.create_task(lend())
+        await disk.asked.wait()
+        lending.cancel()
+        disk.goes_on.set()
+    disk.shutdown()
     assert list(tmp_path.iterdir()) == []
 
 
