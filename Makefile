@@ -1,7 +1,7 @@
 # What a user calls: run, install, test, check, bench. `make pin` renews deploy/requirements*.txt.
 PYTHON ?= python3
 VENV := .venv
-# Two cores are half idle with two: tests wait for processes, timers and disks.
+# Two cores are a quarter idle with two: tests wait for processes, timers and disks.
 TESTS_AT_ONCE ?= 3
 BIN := $(VENV)/bin
 KERNEL := deploy/compile_kernel.py $(wildcard service/matching/kernel/*)
