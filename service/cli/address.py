@@ -1,27 +1,29 @@
 """Where is the service, and which key opens it, when the user names neither?"""
 
+import fcntl
+import os
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
-import httpx2
-
-from service.domain.errors import NotFoundError
+from service.cli.client import Client
+from service.domain.errors import NotFoundError, StartupError
 from service.settings import Settings, variable
 from service.store import first_key
 
 FILE_NAME = "address"
-ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A service and a key to it."""
+    """A service and a key to it; `home` is the data directory that led there, if one did."""
 
     url: str
     key: str
+    home: Path | None = None
 
 
 # What is done with a service.
@@ -30,50 +32,88 @@ Work: TypeAlias = Callable[[Address], Coroutine[object, None, None]]
 
 @contextmanager
 def left(data_dir: Path, url: str) -> Iterator[None]:
-    """Write down where the service of a data directory is, for commands on the same machine."""
+    """Write down where the service of a data directory is, for commands on the same machine.
+
+    The file is locked for as long as the service lives: what a killed one left behind is not, and
+    leads nobody, with a key in hand, to whoever has its port by then.
+    """
     path = data_dir / FILE_NAME
-    path.write_text(f"{url}\n")
+    with _written(path, url) as file:
+        try:
+            yield
+        finally:
+            # Of several services on one data directory the last one has its name there.
+            if _is_at(path, file):
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _written(path: Path, url: str) -> Iterator[IO[str]]:
+    """Put a file of our own there, whole and locked; raises StartupError."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(unfinished.open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(f"{url}\n")
+            file.flush()
+            unfinished.replace(path)
+        except OSError as error:
+            raise StartupError(f"The file {path} cannot be written: {error.strerror}.") from error
+        yield file
+
+
+def _is_at(path: Path, file: IO[str]) -> bool:
     try:
-        yield
-    finally:
-        # Of several services on one data directory the last one has its name there.
-        if _read(path) == url:
-            path.unlink(missing_ok=True)
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except OSError:
+        return False
 
 
 def local_url(data_dir: Path) -> str | None:
-    """Return where the service of a data directory answers; None when none does."""
-    url = _read(data_dir / FILE_NAME)
-    if url is None:
-        return None
+    """Return where the service of a data directory is; None when none runs."""
     try:
-        reply = httpx2.get(f"{url}/healthz", timeout=ANSWER_SECONDS, trust_env=False)
-    except httpx2.HTTPError:
-        # A service that was killed left its address behind.
-        return None
-    return url if reply.is_success else None
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text().strip()
+        with (data_dir / FILE_NAME).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip()
     except OSError:
+        # No file, or none that is ours to read.
         return None
+    return None
+
+
+def seek(settings: Settings, url: str | None) -> Address | None:
+    """Return the service that was named, else the one of the data directory; None without one.
+
+    Raises NotFoundError, with what to do, when there is no key to it.
+    """
+    named = url or settings.url
+    if named is not None:
+        return Address(named, key_for(settings, is_local=False))
+    found = local_url(settings.data_dir)
+    if found is None:
+        return None
+    return Address(found, key_for(settings, is_local=True), settings.data_dir)
 
 
 def find(settings: Settings, url: str | None) -> Address:
-    """Return the service that was named, else the one of the data directory.
-
-    Raises NotFoundError, with what to do, when there is none or no key to it.
-    """
-    named = url or settings.url
-    found = named or local_url(settings.data_dir)
+    """Return the service as `seek` does; raises NotFoundError, with what to do, without one."""
+    found = seek(settings, url)
     if found is None:
         raise NotFoundError(
             f"No service runs on the data in {settings.data_dir}: start one with 'matchstream "
             f"serve', or name one with --url or {variable('url')}."
         )
-    return Address(found.rstrip("/"), key_for(settings, is_local=named is None))
+    return found
+
+
+def client(found: Address) -> Client:
+    """Return a client of the service; where a data directory led to it, it may move there."""
+    if found.home is None:
+        return Client(found.url, found.key)
+    return Client(found.url, found.key, moved=partial(local_url, found.home))
 
 
 def key_for(settings: Settings, *, is_local: bool) -> str:

@@ -8,76 +8,68 @@ async with Client(url, key) as client:
 """
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Any, ClassVar, Self, TypeAlias
+from typing import IO, Any, Self, TypeAlias
+from urllib.parse import quote, urlsplit
 
 import httpx2
 
+from service.cli import answers
+from service.cli.answers import ClientError, JsonObject, StreamedEvent
 from service.cli.csv_form import form_of
-from service.domain.errors import MatchstreamError
+from service.domain.errors import InvalidInputError
 
-JsonObject: TypeAlias = dict[str, Any]
+RUNS, CONFIGS = "/v1/matching/runs", "/v1/matching/configs"
+REFERENCE_DATA, DOCUMENTS = "/v1/reference-data", "/v1/documents"
+WEBHOOKS, API_KEYS = "/v1/webhooks", "/v1/api-keys"
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 # A stream says that it lives every 15 seconds.
 TIMEOUT_SECONDS = 40.0
 # The reply to an upload comes when all of it is stored.
 UPLOAD_TIMEOUT_SECONDS = 3600.0
-# A stream that was cut is resumed so often without a new event in between.
-MAX_RECONNECTS = 8
+# A stream that was cut is resumed so often without a new event in between: for five minutes.
+MAX_RECONNECTS = 40
 RECONNECT_SECONDS = 0.5
-LONGEST_RECONNECT_SECONDS = 8.0
+# The longest pause, in first ones.
+MOST_PAUSES = 16
+# What only reads is asked again so often where it was answered that it may succeed in a moment.
+MAX_REPEATS = 3
 PAGE_SIZE = 200
-_PASSING = frozenset({429, 500, 502, 503, 504})
 
-
-class ClientError(MatchstreamError):
-    """The service refused a request, or could not be reached; `code` is the problem's own."""
-
-    code: ClassVar[str] = "client_error"
-
-    def __init__(self, detail: str, status: int | None = None, problem: str = "") -> None:
-        """Keep the HTTP status (None: no answer came) and the code of the problem."""
-        super().__init__(detail)
-        self.status = status
-        self.problem = problem
-
-    @property
-    def is_passing(self) -> bool:
-        """Whether the same may succeed in a moment: no answer came, or one that says so."""
-        return self.status is None or self.status in _PASSING
-
-
-@dataclass(frozen=True, slots=True)
-class StreamedEvent:
-    """One event as the stream tells it; the snapshot of a fresh stream is one too."""
-
-    number: str
-    type: str
-    data: JsonObject
+# Where the service is now, None where that is not known.
+Moved: TypeAlias = Callable[[], str | None]
 
 
 class Client:
     """A connection to one service with one API key; use it as an async context manager."""
 
-    def __init__(self, url: str, key: str, reconnect_seconds: float = RECONNECT_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        reconnect_seconds: float = RECONNECT_SECONDS,
+        moved: Moved = lambda: None,
+    ) -> None:
         """Talk to the service at `url`, for example `http://127.0.0.1:8000`.
 
         A stream that is cut is opened again after `reconnect_seconds`, then after twice that and
-        so on, up to LONGEST_RECONNECT_SECONDS.
+        so on, up to MOST_PAUSES times that, where `moved` says that the service is by then.
+        Raises InvalidInputError for what cannot be a URL or a key.
         """
         self.reconnect_seconds = reconnect_seconds
+        self.url = _checked_url(url)
+        self._moved = moved
         self._http = httpx2.AsyncClient(
-            base_url=url,
-            headers={"Authorization": f"Bearer {key}"},
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {_checked_key(key)}"},
             timeout=TIMEOUT_SECONDS,
             # The key must not travel through a proxy that the environment names.
             trust_env=False,
         )
-        self.url = url
 
     async def __aenter__(self) -> Self:
         """Open nothing yet."""
@@ -98,7 +90,7 @@ class Client:
         """Upload a table to match with, from a file that can be read anew; return the resource."""
         fields = {"name": name, **({"id_column": id_column} if id_column else {})}
         fields |= form_of(file_name, file)
-        return await self._upload("/v1/reference-data", file_name, file, fields)
+        return await self._upload(REFERENCE_DATA, file_name, file, fields)
 
     async def upload_documents(
         self, file_name: str, file: IO[bytes], collection: str, id_column: str | None = None
@@ -106,16 +98,15 @@ class Client:
         """Upload a table of documents, from a file that can be read anew; return the counts."""
         fields = {"collection": collection, **({"id_column": id_column} if id_column else {})}
         fields |= form_of(file_name, file)
-        return await self._upload("/v1/documents", file_name, file, fields)
+        return await self._upload(DOCUMENTS, file_name, file, fields)
 
     async def create_config(self, body: Mapping[str, object]) -> JsonObject:
         """Say what compares to what; return the config."""
-        return await self.ask("POST", "/v1/matching/configs", json=dict(body))
+        return await self.ask("POST", CONFIGS, json=dict(body))
 
     async def start_run(self, config_id: str, **options: object) -> "RunHandle":
         """Start a run of a config; options as in the body of the request."""
-        path = f"/v1/matching/configs/{config_id}/run"
-        started = await self.ask("POST", path, json=options)
+        started = await self.ask("POST", f"{CONFIGS}/{segment(config_id)}/run", json=options)
         return RunHandle(self, str(started["id"]))
 
     def run(self, run_id: str) -> "RunHandle":
@@ -136,17 +127,22 @@ class Client:
     async def ask(self, method: str, path: str, **content: Any) -> JsonObject:
         """Send a request; return the JSON that comes back.
 
+        What only reads is asked again a few times while the service says that it cannot now.
         Raises ClientError with the service's own sentence where it refuses, and with one of ours
         where it does not answer.
         """
-        try:
-            reply = await self._http.request(method, path, **content)
-        except httpx2.HTTPError as error:
-            raise _no_answer(self.url, error) from error
-        if not reply.is_success:
-            raise _refusal(reply)
-        answer: JsonObject = reply.json()
-        return answer
+        repeats = 0
+        while True:
+            try:
+                reply = await self._http.request(method, path, **content)
+                return answers.content(self.url, reply)
+            except httpx2.HTTPError as error:
+                raise answers.no_answer(self.url, error) from error
+            except ClientError as error:
+                if method != "GET" or not error.is_passing or repeats == MAX_REPEATS:
+                    raise
+            await self.wait(repeats)
+            repeats += 1
 
     async def download(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a file that the service makes as it sends it."""
@@ -154,13 +150,13 @@ class Client:
             async with self._http.stream("GET", path, params=dict(params)) as reply:
                 if not reply.is_success:
                     await reply.aread()
-                    raise _refusal(reply)
+                    raise answers.refusal(self.url, reply)
                 async for part in reply.aiter_bytes():
                     yield part
         except httpx2.HTTPError as error:
-            raise _no_answer(self.url, error) from error
+            raise answers.no_answer(self.url, error) from error
 
-    async def stream(self, path: str, after: str | None) -> AsyncIterator[StreamedEvent]:
+    async def stream(self, path: str, after: str | None) -> AsyncGenerator[StreamedEvent, None]:
         """Yield the events of one connection, those after `after` if given, until it ends."""
         headers = {"Accept": "text/event-stream"}
         if after is not None:
@@ -169,11 +165,17 @@ class Client:
             async with self._http.stream("GET", path, headers=headers) as reply:
                 if not reply.is_success:
                     await reply.aread()
-                    raise _refusal(reply)
-                async for event in _events(reply.aiter_lines()):
+                    raise answers.refusal(self.url, reply)
+                async for event in answers.events(reply.aiter_bytes()):
                     yield event
         except httpx2.HTTPError as error:
-            raise _no_answer(self.url, error) from error
+            raise answers.no_answer(self.url, error) from error
+
+    async def wait(self, failures: int) -> None:
+        """Wait before a further try, the longer the more have failed; then go where it is now."""
+        await asyncio.sleep(self.reconnect_seconds * min(2**failures, MOST_PAUSES))
+        self.url = self._moved() or self.url
+        self._http.base_url = httpx2.URL(self.url)
 
     async def _upload(
         self, path: str, name: str, file: IO[bytes], fields: Mapping[str, str]
@@ -193,7 +195,7 @@ class RunHandle:
     @property
     def path(self) -> str:
         """Where the run is."""
-        return f"/v1/matching/runs/{self.id}"
+        return f"{RUNS}/{segment(self.id)}"
 
     async def state(self) -> JsonObject:
         """Return the run as it stands."""
@@ -204,74 +206,64 @@ class RunHandle:
         return await self.client.ask("POST", f"{self.path}/cancel")
 
     async def events(
-        self, after: str | None = None, when_cut: Callable[[str], None] | None = None
-    ) -> AsyncIterator[StreamedEvent]:
+        self, after: str | None = None, when_cut: Callable[[str], None] = lambda _: None
+    ) -> AsyncGenerator[StreamedEvent, None]:
         """Yield the run's events until it has ended, each once, over as many streams as it takes.
 
-        `when_cut` is told why the stream is opened again. Raises ClientError when it cannot be had
-        several times in a row.
+        `when_cut` is told why there is a pause. Raises ClientError when the stream cannot be had
+        MAX_RECONNECTS times in a row.
         """
         failures = 0
         while True:
+            reason = "The stream ended before the run."
             try:
-                async for event in self.client.stream(f"{self.path}/events", after):
-                    after, failures = event.number, 0
-                    yield event
+                async with aclosing(self.client.stream(f"{self.path}/events", after)) as stream:
+                    async for event in stream:
+                        after, failures = event.number, 0
+                        yield event
                 if (await self.state())["status"] in TERMINAL:
                     return
             except ClientError as error:
                 if not error.is_passing or failures == MAX_RECONNECTS:
                     raise
-                if when_cut is not None:
-                    when_cut(str(error))
-            failures += 1
-            if failures > MAX_RECONNECTS:
+                reason = str(error)
+            if failures == MAX_RECONNECTS:
                 raise ClientError("The stream of the run's events ended too early, too often.")
-            wait = self.client.reconnect_seconds * 2**failures
-            await asyncio.sleep(min(wait, LONGEST_RECONNECT_SECONDS))
+            if failures == 0:
+                when_cut(reason)
+            await self.client.wait(failures)
+            failures += 1
 
     def results(self, **filters: str) -> AsyncIterator[JsonObject]:
         """Yield the run's results in the order of the documents."""
         return self.client.walk(f"{self.path}/results", {"sort": "document", **filters})
 
 
-async def _events(lines: AsyncIterator[str]) -> AsyncIterator[StreamedEvent]:
-    """Read server-sent events; what a cut leaves unfinished is none."""
-    fields: dict[str, str] = {}
-    async for line in lines:
-        name, _, value = line.partition(":")
-        if line:
-            fields[name] = value.removeprefix(" ")
-            continue
-        if "data" in fields:
-            number, kind = fields.get("id", "0"), fields.get("event", "")
-            yield StreamedEvent(number, kind, json.loads(fields["data"]))
-        fields = {}
+def segment(identifier: str) -> str:
+    """Write an id as one part of a path, whatever signs are in it; raises InvalidInputError."""
+    if identifier in {"", ".", ".."}:
+        raise InvalidInputError(f"'{identifier}' is no id.")
+    return quote(identifier, safe="")
 
 
-def _refusal(reply: httpx2.Response) -> ClientError:
-    """Read the problem that the service answered with."""
+def _checked_url(url: str) -> str:
+    """Return the URL as others are put behind it; raises InvalidInputError for what is none."""
+    wanted = "name a service like http://127.0.0.1:8000"
     try:
-        problem = reply.json()
-    except ValueError:
-        problem = None
-    if not isinstance(problem, dict):
-        problem = {}
-    detail = problem.get("detail") or f"The service answered with {reply.status_code}."
-    # A single problem is the detail itself.
-    places = [_place(each) for each in problem.get("errors", ()) if each["message"] != detail]
-    sentence = " ".join([str(detail), *places])
-    return ClientError(sentence, reply.status_code, str(problem.get("code", "")))
+        parts = urlsplit(url.strip())
+        is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        httpx2.URL(url.strip())
+    except (ValueError, httpx2.InvalidURL) as error:
+        raise InvalidInputError(f"{url} is no URL ({error}): {wanted}.") from error
+    if "@" in parts.netloc:
+        # Not quoted: it may hold a password.
+        raise InvalidInputError(f"A URL has no user or password here: {wanted}.")
+    if not is_whole or parts.query or parts.fragment:
+        raise InvalidInputError(f"{url} is no URL of a service: {wanted}.")
+    return url.strip().rstrip("/")
 
 
-def _place(error: Mapping[str, object]) -> str:
-    """Say where one part of the input is wrong."""
-    where = [f"{name} {error[name]}" for name in ("row", "column") if error.get(name) is not None]
-    pointer = error.get("pointer")
-    if pointer:
-        where.insert(0, str(pointer))
-    return f"{', '.join(where)}: {error.get('message')}" if where else str(error.get("message"))
-
-
-def _no_answer(url: str, error: httpx2.HTTPError) -> ClientError:
-    return ClientError(f"The service at {url} did not answer ({type(error).__name__}).")
+def _checked_key(key: str) -> str:
+    if not key.strip().isascii() or not key.strip().isprintable():
+        raise InvalidInputError("The API key has a sign in it that no key has.")
+    return key.strip()

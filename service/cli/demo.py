@@ -12,7 +12,8 @@ from importlib.resources import files
 import typer
 from rich.console import Console
 
-from service.cli.client import TERMINAL, Client, ClientError, JsonObject
+from service.cli.answers import ClientError, JsonObject
+from service.cli.client import CONFIGS, DOCUMENTS, REFERENCE_DATA, RUNS, TERMINAL, Client
 from service.cli.display import Bar, Display, Lines, progress_of
 from service.domain.errors import MatchstreamError
 
@@ -81,7 +82,7 @@ class Sample:
 
     async def reference_data(self) -> str:
         """Return the id of the sample's reference data, with the documents there too."""
-        identifier = await self._find("/v1/reference-data", name=REFERENCE_NAME, status="ready")
+        identifier = await self._find(REFERENCE_DATA, name=REFERENCE_NAME, status="ready")
         if identifier is None:
             with (_SAMPLE / ORDERS).open("rb") as file:
                 made = await self.client.upload_reference_data(
@@ -89,7 +90,7 @@ class Sample:
                 )
             identifier = str(made["id"])
         documents = await self.client.ask(
-            "GET", "/v1/documents", params={"collection": COLLECTION, "limit": 1}
+            "GET", DOCUMENTS, params={"collection": COLLECTION, "limit": 1}
         )
         if not documents["data"]:
             with (_SAMPLE / INVOICES).open("rb") as file:
@@ -98,8 +99,7 @@ class Sample:
 
     async def config_of(self, reference_data_id: str) -> str:
         """Return the id of the sample's matching config."""
-        path = "/v1/matching/configs"
-        found = await self._find(path, name=CONFIG_NAME, reference_data_id=reference_data_id)
+        found = await self._find(CONFIGS, name=CONFIG_NAME, reference_data_id=reference_data_id)
         if found is not None:
             return found
         made = await self.client.create_config({**CONFIG, "reference_data_id": reference_data_id})
@@ -107,7 +107,7 @@ class Sample:
 
     async def run_of(self, config_id: str) -> JsonObject:
         """Return the newest run of the config that did not fail, or a new one."""
-        async for found in self.client.walk("/v1/matching/runs", {"config_id": config_id}):
+        async for found in self.client.walk(RUNS, {"config_id": config_id}):
             if found["status"] not in {"failed", "cancelled"}:
                 return found
         return await (await self.client.start_run(config_id)).state()
@@ -153,7 +153,7 @@ def _summary(run: JsonObject) -> list[str]:
 def _first_steps(url: str, key: str, run_id: str) -> list[str]:
     """Where the service is, and three commands that work when pasted."""
     curl = f"curl -H 'Authorization: Bearer {key}'"
-    runs = f"{url}/v1/matching/runs"
+    runs = f"{url}{RUNS}"
     return [
         f"Matchstream is ready at {url}",
         f"API key: {key}",

@@ -7,7 +7,7 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from service.cli.client import JsonObject, StreamedEvent
+from service.cli.answers import JsonObject, StreamedEvent
 
 _PHASES = {
     "queued": "Waiting",

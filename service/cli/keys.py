@@ -11,6 +11,7 @@ from uuid import UUID
 import typer
 
 from service.cli.commands import Documented
+from service.cli.completion import key_ids
 from service.cli.tables import AsJson, print_rows, printable
 from service.domain.api_keys import NAME_MAX_LENGTH, ApiKey, Scope
 from service.domain.errors import (
@@ -219,7 +220,10 @@ async def _list(settings: Settings, workspace: str | None) -> list[tuple[str, Ap
 
 @app.command(cls=Documented)
 def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `keys list` shows.")],
+    key_id: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="The id that `keys list` shows.", autocompletion=key_ids),
+    ],
 ) -> None:
     """Close a key for good; a running service takes it for up to five seconds more.
 

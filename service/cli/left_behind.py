@@ -11,13 +11,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from service.api import config_body
-from service.cli.client import TERMINAL, Client, ClientError, JsonObject, RunHandle
+from service.cli.answers import ClientError, JsonObject
+from service.cli.client import (
+    CONFIGS,
+    DOCUMENTS,
+    REFERENCE_DATA,
+    RUNS,
+    TERMINAL,
+    Client,
+    RunHandle,
+)
 from service.cli.input_file import InputFile
 from service.domain.errors import MatchstreamError
 
-REFERENCE_DATA = "/v1/reference-data"
-CONFIGS = "/v1/matching/configs"
-RUNS = "/v1/matching/runs"
 CLEANING_SECONDS = 10.0
 LONGEST_NAME = 100
 _NEWEST_RUNS = "50"
@@ -55,7 +61,7 @@ class Traces:
         if self.reference_id is not None:
             await self._delete(f"{REFERENCE_DATA}/{self.reference_id}")
         if self.collection is not None:
-            await self._delete("/v1/documents", {"collection": self.collection})
+            await self._delete(DOCUMENTS, {"collection": self.collection})
 
     async def _delete(self, path: str, params: Mapping[str, str] | None = None) -> None:
         try:
@@ -74,13 +80,14 @@ class Traces:
 async def traces(client: Client, keep: Keep, say: Callable[[str], None]) -> AsyncIterator[Traces]:
     """Lend the record of what is made; at the end what need not stay is deleted.
 
-    It stays when a run has ended, so that one can go on with it; `keep` says otherwise.
+    It stays when a run has ended, so that one can go on with it; `keep`, which may change
+    meanwhile, says otherwise.
     """
     made = Traces(client, keep)
     try:
         yield made
     finally:
-        if keep is Keep.NEVER or (keep is Keep.ENDED and not made.has_ended):
+        if made.keep is Keep.NEVER or (made.keep is Keep.ENDED and not made.has_ended):
             await asyncio.shield(_clean(made, say))
 
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from service.cli import exit_codes, left_behind, result_table, suggest, summary
-from service.cli.client import Client, ClientError, JsonObject, RunHandle
+from service.cli import left_behind, result_table, suggest
+from service.cli.answers import ClientError, JsonObject
+from service.cli.client import DOCUMENTS, Client, RunHandle
 from service.cli.display import Display, progress_of
-from service.cli.exit_codes import RunEndedError
 from service.cli.input_file import InputFile
-from service.cli.left_behind import Traces
-from service.domain.errors import InvalidInputError
+from service.cli.left_behind import Keep, Traces
+from service.domain.errors import InvalidInputError, MatchstreamError
 
 SAMPLE_ROWS = 200
 CANCEL_SECONDS = 10.0
@@ -44,25 +44,40 @@ class Uploaded:
 
 
 async def run(made: Traces, job: Job, display: Display) -> JsonObject:
-    """Match the files; return the run once it has completed and its table is written.
+    """Match the files; return the run once it has ended and, if it completed, its table is written.
 
     A cancellation of the task cancels the run first. Raises ClientError when the service refuses
-    something, and RunEndedError when the run does not complete.
+    something, or is gone; a run that it has begun stays then.
     """
     with closing(display):
         uploaded = await upload(made, job, display)
         config_id = await left_behind.config(made, config_body(job, uploaded))
         options: dict[str, object] = {"ai": True} if job.uses_ai else {}
         handle = await begin(made, config_id, options)
-        ended = await follow(handle, display)
+        ended = await _followed(made, handle, display)
     made.has_ended = True
-    if ended["status"] != "completed":
-        raise RunEndedError(
-            summary.how(ended, f"The run {handle.id}"), exit_codes.of_status(ended["status"])
-        )
-    if job.out is not None:
-        await result_table.write(handle, job.out)
+    if job.out is not None and ended["status"] == "completed":
+        try:
+            await result_table.write(handle, job.out)
+        except (MatchstreamError, OSError):
+            # Nobody has the results yet.
+            made.keep = Keep.ALWAYS
+            raise
     return ended
+
+
+async def _followed(made: Traces, handle: RunHandle, display: Display) -> JsonObject:
+    """Follow the run; one that goes on where we cannot see it is not to be taken away."""
+    try:
+        return await follow(handle, display)
+    except ClientError as error:
+        if not error.is_passing:
+            raise
+        made.keep = Keep.ALWAYS
+        raise ClientError(
+            f"{error} The run may go on there: 'matchstream watch {handle.id}' follows it.",
+            error.status,
+        ) from error
 
 
 async def upload(made: Traces, job: Job, display: Display) -> Uploaded:
@@ -91,7 +106,7 @@ async def proposal(client: Client, job: Job, uploaded: Uploaded) -> list[dict[st
     limit = str(SAMPLE_ROWS)
     rows = await client.ask("GET", uploaded.reference["links"]["rows"], params={"limit": limit})
     documents = await client.ask(
-        "GET", "/v1/documents", params={"collection": uploaded.collection, "limit": limit}
+        "GET", DOCUMENTS, params={"collection": uploaded.collection, "limit": limit}
     )
     types = {column["name"]: column["type"] for column in uploaded.reference["columns"]}
     columns = suggest.sides(

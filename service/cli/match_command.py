@@ -1,7 +1,8 @@
 """What does `matchstream match` check before it begins, and what does it print?"""
 
 import asyncio
-import json
+import shlex
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
@@ -19,16 +20,19 @@ from service.cli import (
     match,
     result_table,
     summary,
+    tables,
 )
 from service.cli import match_options as options
 from service.cli.address import Address, Work
-from service.cli.client import Client
 from service.cli.display import Silence, display_on
 from service.cli.input_file import STANDARD
 from service.cli.left_behind import Keep
 from service.cli.match import Job
 from service.domain.errors import InvalidInputError
 from service.settings import Settings, load
+
+# Beside Ctrl-C: what ends a process from elsewhere, and with its terminal.
+_END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 # Runs a service for as long as the work takes; what starts the commands lends it.
 Beside: TypeAlias = Callable[[Settings, Work], None]
@@ -53,6 +57,7 @@ def match_files(  # noqa: PLR0913 - the options of a command
     settings = load()
     read = mappings.read(map_ or ())
     _check_options(has_mappings=bool(read), suggest=suggest, out=out, as_json=as_json)
+    input_file.check_paths(documents, against, out)
     with ExitStack() as stack:
         reference = stack.enter_context(input_file.opened(against))
         rows = stack.enter_context(input_file.opened(documents))
@@ -69,8 +74,11 @@ def match_files(  # noqa: PLR0913 - the options of a command
         )
         _check_columns(job)
         kept = {True: Keep.ALWAYS, False: Keep.NEVER, None: Keep.ENDED}[keep]
-        found = _address(settings, url)
-        work = _suggest(job) if suggest else _match(job, kept, as_json=as_json, is_own=not found)
+        found = address.seek(settings, url)
+        if suggest:
+            work = _suggest(job, as_json=as_json)
+        else:
+            work = _match(job, kept, as_json=as_json, is_own=found is None)
         if found is None:
             run_beside: Beside = context.obj
             run_beside(settings, work)
@@ -88,6 +96,8 @@ def _check_options(*, has_mappings: bool, suggest: bool, out: str | None, as_jso
             f"Say what compares to what with --map {mappings.FORM}, or ask for a proposal with "
             "--suggest."
         )
+    if suggest and out is not None:
+        raise InvalidInputError("--suggest only proposes, and writes no table: leave out --out.")
     if out == STANDARD and as_json:
         raise InvalidInputError("--json and --out - both write to standard output: choose one.")
     if out is not None:
@@ -112,16 +122,13 @@ def _check_columns(job: Job) -> None:
             input_file.check(id_column, known, file.name, f"{option} {id_column}")
 
 
-def _address(settings: Settings, url: str | None) -> Address | None:
-    """Find the service that is named, or that runs on the data; None where none does."""
-    named = url or settings.url
-    if named is None and address.local_url(settings.data_dir) is None:
-        return None
-    return address.find(settings, named)
-
-
 async def _interruptible(work: Coroutine[object, None, None]) -> None:
-    """Await the work; Ctrl-C cancels it, and it gets the time to end what it has begun."""
+    """Await the work; a signal to end cancels it, and it gets the time to end what it has begun."""
+    task = asyncio.current_task()
+    for number in _END_SIGNALS:
+        # What is started with `nohup` is to outlive its terminal.
+        if task is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         await work
     except asyncio.CancelledError:
@@ -131,18 +138,24 @@ async def _interruptible(work: Coroutine[object, None, None]) -> None:
 def _match(job: Job, keep: Keep, *, as_json: bool, is_own: bool) -> Work:
     async def work(found: Address) -> None:
         async with (
-            Client(found.url, found.key) as client,
+            address.client(found) as client,
             left_behind.traces(client, keep, _say) as made,
         ):
             ended = await match.run(made, job, display_on(Console(stderr=True), "documents"))
+            has_completed = ended["status"] == "completed"
             if as_json:
-                typer.echo(json.dumps(ended, ensure_ascii=False))
-            elif sys.stderr.isatty() or job.out is None:
+                tables.print_json(ended)
+            elif has_completed and (sys.stderr.isatty() or job.out is None):
                 await summary.tell(client.run(ended["id"]), ended, _say)
-                if keep is not Keep.NEVER:
-                    _say(_what_next(found.url, ended["id"], is_own=is_own))
-            else:
+                if made.keep is not Keep.NEVER:
+                    _say(_what_next(client.url, ended["id"], is_own=is_own))
+            elif has_completed:
                 summary.warn(ended, _say)
+            if not has_completed:
+                raise exit_codes.RunEndedError(
+                    summary.how(ended, f"The run {ended['id']}"),
+                    exit_codes.of_status(ended["status"]),
+                )
 
     return work
 
@@ -154,17 +167,20 @@ def _what_next(url: str, run_id: str, *, is_own: bool) -> str:
     return f"Review it at {url}/#/runs/{run_id}"
 
 
-def _suggest(job: Job) -> Work:
+def _suggest(job: Job, *, as_json: bool) -> Work:
     async def work(found: Address) -> None:
         async with (
-            Client(found.url, found.key) as client,
+            address.client(found) as client,
             # What was sent to be looked at is of no other use.
             left_behind.traces(client, Keep.NEVER, _say) as made,
         ):
             uploaded = await match.upload(made, job, Silence())
             proposed = await match.proposal(client, job, uploaded)
         for mapping in proposed:
-            typer.echo(f"--map {mappings.write(mapping)}")
+            if as_json:
+                tables.print_json(mapping)
+            else:
+                typer.echo(f"--map {shlex.quote(mappings.write(mapping))}")
 
     return work
 

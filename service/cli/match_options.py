@@ -46,7 +46,9 @@ KeepTables = Annotated[
         "has ended, and go when it is interrupted or refused.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the run as JSON.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the run, or what is proposed, as JSON.")
+]
 Url = Annotated[
     str | None,
     typer.Option(

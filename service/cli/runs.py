@@ -1,6 +1,5 @@
 """How does a person follow, list and review runs from a terminal?"""
 
-import json
 import sys
 from contextlib import closing
 from enum import StrEnum
@@ -10,13 +9,13 @@ import typer
 from rich.console import Console
 
 from service.cli import exit_codes, summary
-from service.cli.asking import Limit, RunId, Url, ask, first, run_ids
-from service.cli.client import Client, JsonObject, StreamedEvent
+from service.cli.answers import JsonObject, StreamedEvent
+from service.cli.asking import Limit, Url, ask, first
+from service.cli.client import RUNS, Client, segment
+from service.cli.completion import RunId, result_ids, run_ids
 from service.cli.display import Silence, display_on, progress_of
-from service.cli.tables import AsJson, print_rows
+from service.cli.tables import AsJson, print_json, print_rows
 from service.domain.errors import NotFoundError
-
-RUNS = "/v1/matching/runs"
 
 
 class Verdict(StrEnum):
@@ -54,19 +53,27 @@ def watch(
 
 
 async def _watch(client: Client, run_id: str | None, *, as_json: bool) -> JsonObject:
-    handle = client.run(run_id or await _newest(client))
+    handle = client.run(await _newest(client) if run_id is None else run_id)
+    # An id that is none, or a service that is not there, is told at once, and not waited for.
+    await handle.state()
     console = Console(stderr=True)
     draws = console.is_terminal and sys.stdout.isatty() and not as_json
     shown = display_on(console, "documents") if draws else Silence()
     with closing(shown) as display:
-        async for event in handle.events(when_cut=display.note):
+        async for event in handle.events(when_cut=display.note if draws else _say):
             display.show(progress_of(event))
-            if not draws:
-                typer.echo(json.dumps(event.data, ensure_ascii=False) if as_json else _line(event))
+            if as_json:
+                print_json(event.data)
+            elif not draws:
+                typer.echo(_line(event))
         ended = await handle.state()
     if not as_json:
-        await summary.tell(handle, ended, lambda line: typer.echo(line, err=True))
+        await summary.tell(handle, ended, _say)
     return ended
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 async def _newest(client: Client) -> str:
@@ -109,7 +116,7 @@ def results(
 
     matchstream results RUN --status pending --limit 10
     """
-    path = f"{RUNS}/{run}/results"
+    path = f"{RUNS}/{segment(run)}/results"
     filters = {"status": status.value} if status else {}
     found = ask(url, lambda client: first(client, path, filters, limit))
     columns = ("id", "document_id", "matched_reference_row_id", "confidence", "status")
@@ -119,7 +126,12 @@ def results(
 def review(
     run: RunId,
     result: Annotated[
-        str, typer.Argument(metavar="RESULT", help="The result's id, as `results` shows it.")
+        str,
+        typer.Argument(
+            metavar="RESULT",
+            help="The result's id, as `results` shows it.",
+            autocompletion=result_ids,
+        ),
     ],
     verdict: Annotated[Verdict, typer.Argument(help="What holds; pending undoes a review.")],
     notes: Annotated[str | None, typer.Option(metavar="TEXT", help="Why.")] = None,
@@ -138,6 +150,6 @@ def review(
         body["notes"] = notes
     if row is not None:
         body["matched_reference_row_id"] = row
-    path = f"{RUNS}/{run}/results/{result}/review"
+    path = f"{RUNS}/{segment(run)}/results/{segment(result)}/review"
     reviewed = ask(url, lambda client: client.ask("POST", path, json=body))
     typer.echo(f"{reviewed['document_id']}: {reviewed['status']}")

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable
 
-from service.cli.client import JsonObject, RunHandle
+from service.cli.answers import JsonObject
+from service.cli.client import RunHandle
 from service.cli.display import drawn
 
 BINS = 10

@@ -5,12 +5,17 @@ from typing import Annotated
 import typer
 
 from service.cli.asking import Limit, Url, ask, first
+from service.cli.client import WEBHOOKS, segment
 from service.cli.commands import Documented
+from service.cli.completion import webhook_ids
 from service.cli.tables import AsJson, print_rows
 
-WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The id that `webhooks list` shows.")]
-
-ROOT = "/v1/webhooks"
+WebhookId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="The id that `webhooks list` shows.", autocompletion=webhook_ids
+    ),
+]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,7 +31,7 @@ def list_webhooks(url: Url = None, limit: Limit = 50, as_json: AsJson = False) -
 
     matchstream webhooks list
     """
-    found = ask(url, lambda client: first(client, ROOT, {}, limit))
+    found = ask(url, lambda client: first(client, WEBHOOKS, {}, limit))
     print_rows(found, ("id", "url", "enabled", "disabled_reason"), as_json=as_json)
 
 
@@ -45,7 +50,7 @@ def create(
     body: dict[str, object] = {"url": address}
     if types is not None:
         body["types"] = [each.strip() for each in types.split(",") if each.strip()]
-    made = ask(url, lambda client: client.ask("POST", ROOT, json=body))
+    made = ask(url, lambda client: client.ask("POST", WEBHOOKS, json=body))
     typer.echo(f"Webhook {made['id']}. Its calls are signed with this secret:", err=True)
     typer.echo(made["secret"])
 
@@ -56,7 +61,7 @@ def ping(webhook: WebhookId, url: Url = None) -> None:
 
     matchstream webhooks ping 01890000-0000-7000-8000-000000000001
     """
-    ask(url, lambda client: client.ask("POST", f"{ROOT}/{webhook}/ping"))
+    ask(url, lambda client: client.ask("POST", f"{WEBHOOKS}/{segment(webhook)}/ping"))
     typer.echo("A test call is on its way.")
 
 
@@ -68,7 +73,8 @@ def deliveries(
 
     matchstream webhooks deliveries 01890000-0000-7000-8000-000000000001
     """
-    found = ask(url, lambda client: first(client, f"{ROOT}/{webhook}/deliveries", {}, limit))
+    path = f"{WEBHOOKS}/{segment(webhook)}/deliveries"
+    found = ask(url, lambda client: first(client, path, {}, limit))
     print_rows(found, ("id", "type", "status", "created_at"), as_json=as_json)
 
 
@@ -78,5 +84,5 @@ def delete(webhook: WebhookId, url: Url = None) -> None:
 
     matchstream webhooks delete 01890000-0000-7000-8000-000000000001
     """
-    ask(url, lambda client: client.ask("DELETE", f"{ROOT}/{webhook}"))
+    ask(url, lambda client: client.ask("DELETE", f"{WEBHOOKS}/{segment(webhook)}"))
     typer.echo("Deleted.")

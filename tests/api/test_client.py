@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from service.cli.client import Client, ClientError
+from service.cli.answers import ClientError
+from service.cli.client import Client
+from service.domain.errors import InvalidInputError
 from tests import story
 from tests.api.live import IDLE, Live, running
 
@@ -64,6 +66,89 @@ async def test_a_refusal_is_the_sentence_of_the_service(live: Live) -> None:
             )
     assert (refused.value.status, refused.value.problem) == (404, "not_found")
     assert (wrong.value.status, wrong.value.problem) == (400, "validation_error")
+
+
+async def test_what_is_no_service_of_ours_is_a_sentence_too() -> None:
+    replies = {
+        "/page": (b"200 OK", b"", b"<html>"),
+        "/moved": (b"308 Permanent Redirect", b"Location: https://there.example/\r\n", b""),
+    }
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        status, header, body = replies[asked]
+        length = b"Content-Length: %d\r\n" % len(body)
+        writer.write(b"HTTP/1.1 " + status + b"\r\n" + length + header + b"\r\n" + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, Client(f"{url}/", "ms_none") as client:
+        with pytest.raises(ClientError, match=f"answers at {url} is no Matchstream service"):
+            await client.ask("GET", "/page")
+        with pytest.raises(ClientError, match=r"said 308 and points to https://there\.example/"):
+            await client.ask("GET", "/moved")
+
+
+async def test_what_only_reads_is_asked_again_while_the_service_cannot_answer() -> None:
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split()[0])
+        status = b"503 Service Unavailable" if len(asked) % 3 else b"200 OK"
+        writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, Client(url, "ms_none", reconnect_seconds=0.001) as client:
+        assert await client.ask("GET", "/v1/matching/runs") == {}
+        with pytest.raises(ClientError, match="said 503"):
+            await client.ask("POST", "/v1/matching/configs")
+    assert asked == [b"GET", b"GET", b"GET", b"POST"]
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("127.0.0.1:8000", "ms_none"),
+        ("http://127.0.0.1:99999", "ms_none"),
+        ("http://[", "ms_none"),
+        ("ftp://here", "ms_none"),
+        ("http://here?key=1", "ms_none"),
+        ("http://me:secret@here", "ms_none"),
+        ("http://here", "schlüssel-secret"),
+        ("http://here", "ms\nsecret"),
+    ],
+)
+def test_what_is_no_url_or_key_is_refused_before_it_travels(url: str, key: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        Client(url, key)
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_text_with_line_breaks_of_unicode_is_one_event(live: Live) -> None:
+    notes = "one\u2028two\x85three\x0bfour"
+    run = await live.completed()
+    result = (await live.get(run["links"]["results"], limit=1))["data"][0]
+    path = f"{run['links']['results']}/{result['id']}/review"
+    await live.client.post(path, json={"status": "approved", "notes": notes})
+    async with client_of(live) as client:
+        events = [event async for event in client.run(run["id"]).events(after="0")]
+    assert [int(event.number) for event in events] == list(range(1, len(events) + 1))
+    assert events[-1].data["result"]["notes"] == notes
+
+
+async def test_an_id_is_one_part_of_a_path_whatever_it_holds(live: Live) -> None:
+    async with client_of(live) as client:
+        for identifier in ("?limit=1", "../configs", "a b#c"):
+            with pytest.raises(ClientError) as refused:
+                await client.run(identifier).state()
+            assert refused.value.status == 404
+        with pytest.raises(InvalidInputError):
+            await client.run("").state()
 
 
 async def test_no_service_is_a_sentence_too() -> None:

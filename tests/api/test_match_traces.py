@@ -2,14 +2,16 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from service.cli import left_behind, mappings, match
-from service.cli.client import Client, ClientError
+from service.cli.answers import ClientError
+from service.cli.client import Client
 from service.cli.display import Silence
 from service.cli.input_file import InputFile
 from service.cli.left_behind import Keep, Traces
@@ -18,6 +20,7 @@ from tests.api.live import IDLE, Live, running
 
 ORDERS = b"po_id,vendor\n1,Vega Logistik\n2,Nordwind Energie\n"
 INVOICES = b"number,vendor_name\nA,VEGA Logistik\nB,Nordwind\nC,Alpen Stahl\n"
+BLOCK = 65536
 LISTS = ("/v1/reference-data", "/v1/collections", "/v1/matching/configs", "/v1/matching/runs")
 
 
@@ -37,11 +40,13 @@ def job(invoices: bytes = INVOICES, spec: str = "vendor_name=vendor:fuzzy:1", **
 
 
 @asynccontextmanager
-async def matching(live: Live, keep: Keep = Keep.ENDED) -> AsyncIterator[Traces]:
-    """Lend what the command works with."""
+async def matching(
+    live: Live, keep: Keep = Keep.ENDED, url: str | None = None
+) -> AsyncIterator[Traces]:
+    """Lend what the command works with; `url` leads to the service another way."""
     key = live.client.headers["Authorization"].removeprefix("Bearer ")
     async with (
-        Client(str(live.client.base_url), key, reconnect_seconds=0.001) as client,
+        Client(url or str(live.client.base_url), key, reconnect_seconds=0.001) as client,
         left_behind.traces(client, keep, pytest.fail) as made,
     ):
         yield made
@@ -112,6 +117,53 @@ async def test_an_interrupt_takes_away_what_was_made_for_it(live: Live, keep: Ke
     if keep is Keep.ALWAYS:
         newest = (await live.get("/v1/matching/runs"))["data"][0]
         assert newest["status"] == "cancelled"
+
+
+async def test_a_run_stays_when_the_service_is_lost_sight_of(live: Live) -> None:
+    before = await counts(live)
+    live.executor.hold()
+    place = urlsplit(str(live.client.base_url))
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(place.hostname, place.port)
+        async with asyncio.TaskGroup() as tasks:
+            streams = [
+                tasks.create_task(copy(reader, far_writer)),
+                tasks.create_task(copy(far_reader, writer)),
+            ]
+            lost.append(lambda: [each.cancel() for each in streams])
+
+    async def watched(url: str) -> None:
+        async with matching(live, Keep.NEVER, url) as made:
+            await match.run(made, job(), Silence())
+
+    lost: list[Callable[[], object]] = []
+    server = await asyncio.start_server(pass_on, "127.0.0.1", 0)
+    with pytest.RaisesGroup(pytest.RaisesExc(ClientError, match="The run may go on there")):
+        async with asyncio.TaskGroup() as tasks:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            tasks.create_task(watched(url))
+            await live.executor.has_taken.wait()
+            server.close()
+            for cut in lost:
+                cut()
+    live.executor.release()
+    run = (await live.get("/v1/matching/runs"))["data"][0]
+    assert (await live.wait_until_ended(run))["status"] == "completed"
+    assert grown(await counts(live), before) == [1, 1, 1, 1]
+
+
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on all that comes, then close."""
+    try:
+        while part := await reader.read(BLOCK):
+            writer.write(part)
+            await writer.drain()
+    except ConnectionError:
+        # The other side has left first.
+        pass
+    finally:
+        writer.close()
 
 
 async def test_what_the_service_refuses_leaves_nothing(live: Live) -> None:

@@ -1,0 +1,115 @@
+"""What does the service answer: an event, a refusal, something that is no answer of ours at all?"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import httpx2
+
+from service.domain.errors import MatchstreamError
+
+JsonObject: TypeAlias = dict[str, Any]
+
+_PASSING = frozenset({429, 500, 502, 503, 504})
+
+
+class ClientError(MatchstreamError):
+    """The service refused a request, or could not be reached; `code` is the problem's own."""
+
+    code: ClassVar[str] = "client_error"
+
+    def __init__(self, detail: str, status: int | None = None, problem: str = "") -> None:
+        """Keep the HTTP status (None: no answer came) and the code of the problem."""
+        super().__init__(detail)
+        self.status = status
+        self.problem = problem
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same may succeed in a moment: no answer came, or one that says so."""
+        return self.status is None or self.status in _PASSING
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedEvent:
+    """One event as the stream tells it; the snapshot of a fresh stream is one too."""
+
+    number: str
+    type: str
+    data: JsonObject
+
+
+async def events(parts: AsyncIterator[bytes]) -> AsyncIterator[StreamedEvent]:
+    """Read server-sent events; what a cut leaves unfinished is none."""
+    fields: dict[str, str] = {}
+    async for line in lines(parts):
+        name, _, value = line.decode().partition(":")
+        if name or value:
+            fields[name] = value.removeprefix(" ")
+            continue
+        if "data" in fields:
+            number, kind = fields.get("id", "0"), fields.get("event", "")
+            yield StreamedEvent(number, kind, json.loads(fields["data"]))
+        fields = {}
+
+
+async def lines(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    r"""Yield the lines that end in these parts, without their "\n".
+
+    No other sign ends a line: texts inside may have those that Unicode counts as line breaks.
+    """
+    rest = b""
+    async for part in parts:
+        *whole, rest = (rest + part).split(b"\n")
+        for line in whole:
+            yield line
+
+
+def content(url: str, reply: httpx2.Response) -> JsonObject:
+    """Return the JSON of a reply; raises ClientError where it is a refusal, or none of ours."""
+    if not reply.is_success:
+        raise refusal(url, reply)
+    try:
+        found = reply.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ClientError(f"What answers at {url} is no Matchstream service.", reply.status_code)
+    return found
+
+
+def refusal(url: str, reply: httpx2.Response) -> ClientError:
+    """Read the problem that the service answered with."""
+    try:
+        problem = reply.json()
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
+        problem = {}
+    detail = problem.get("detail") or _bare(url, reply)
+    # A single problem is the detail itself.
+    places = [_place(each) for each in problem.get("errors", ()) if each["message"] != detail]
+    sentence = " ".join([str(detail), *places])
+    return ClientError(sentence, reply.status_code, str(problem.get("code", "")))
+
+
+def no_answer(url: str, error: httpx2.HTTPError) -> ClientError:
+    """Say that no answer came, or none that was whole."""
+    return ClientError(f"The service at {url} did not answer ({type(error).__name__}).")
+
+
+def _bare(url: str, reply: httpx2.Response) -> str:
+    """Say what came where no service of ours has spoken."""
+    elsewhere = reply.headers.get("location")
+    pointing = f" and points to {elsewhere}" if elsewhere else ""
+    return f"What answers at {url} said {reply.status_code}{pointing}: is it a Matchstream service?"
+
+
+def _place(error: Mapping[str, object]) -> str:
+    """Say where one part of the input is wrong."""
+    where = [f"{name} {error[name]}" for name in ("row", "column") if error.get(name) is not None]
+    pointer = error.get("pointer")
+    if pointer:
+        where.insert(0, str(pointer))
+    return f"{', '.join(where)}: {error.get('message')}" if where else str(error.get("message"))

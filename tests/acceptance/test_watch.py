@@ -1,0 +1,65 @@
+"""Does `watch` tell each event once, and end as the run does, though its service comes and goes?"""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from tests.acceptance.crash_runs import Client, start_run
+from tests.service_process import COMMAND, READY, environment, fleet, spawned
+
+SECONDS = 30.0
+
+
+def test_a_service_that_is_killed_and_comes_back_in_its_place_or_elsewhere(
+    tmp_path: Path, empty_database_url: str
+) -> None:
+    with fleet(tmp_path, empty_database_url, workers=0) as parts:
+        first = parts.apis[0]
+        named = {"MATCHSTREAM_URL": first.url, "MATCHSTREAM_API_KEY": first.key}
+        with Client(first) as client:
+            run_id = start_run(client, documents=100)["id"]
+        with (
+            watching(run_id, first.data_dir, {}) as by_folder,
+            watching(run_id, tmp_path / "none", named) as by_address,
+        ):
+            watchers = (by_folder, by_address)
+            begun = [json.loads(line_of(each.stdout)) for each in watchers]
+            first.process.kill()
+            first.process.wait()
+            # Both know that it is gone before anything comes back.
+            assert all("did not answer" in line_of(each.stderr) for each in watchers)
+            place = {
+                "DATABASE_URL": empty_database_url,
+                "MATCHSTREAM_PORT": str(urlsplit(first.url).port),
+            }
+            with spawned(tmp_path / "other", "serve --no-engine", place) as in_its_place:
+                elsewhere = parts.start_api()
+                assert in_its_place.wait_for(READY) == first.url != elsewhere.url
+                parts.start_worker()
+                ends = [each.communicate(timeout=SECONDS) for each in watchers]
+    for watcher, snapshot, (out, err) in zip(watchers, begun, ends, strict=True):
+        assert (watcher.returncode, err) == (0, "")
+        assert (snapshot["type"], snapshot["run_seq"]) == ("run.snapshot", 1)
+        events = [json.loads(line) for line in out.splitlines()]
+        assert [event["run_seq"] for event in events] == list(range(2, len(events) + 2))
+        assert events[-1]["type"] == "run.completed"
+
+
+def watching(run_id: str, data_dir: Path, extra: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Run `watch` beside the test."""
+    return subprocess.Popen(
+        [COMMAND, "watch", run_id, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(data_dir, extra),
+    )
+
+
+def line_of(stream: IO[Any] | None) -> str:
+    """The next line that a command writes."""
+    assert stream is not None
+    return str(stream.readline())
