@@ -94,6 +94,18 @@ class InputFile:
         )
 
 
+def check_paths(documents: str, reference: str, out: str | None) -> None:
+    """Raise InvalidInputError where one path is asked to be two things."""
+    if documents == reference == STANDARD:
+        raise InvalidInputError("Standard input can be the documents or --against, not both.")
+    if out in (None, STANDARD):
+        return
+    for path in (documents, reference):
+        with suppress(OSError):
+            if path != STANDARD and Path(path).samefile(str(out)):
+                raise InvalidInputError(f"--out {out} is the file {path} itself: name another one.")
+
+
 @contextmanager
 def opened(path: str) -> Iterator[InputFile]:
     """Open a file; of standard input (`-`) make one first, whose length is known.
@@ -101,12 +113,8 @@ def opened(path: str) -> Iterator[InputFile]:
     Raises InvalidInputError for what is no file, or none that can be read.
     """
     if path == STANDARD:
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-            copy.seek(0)
-            start = copy.read(max(map(len, _SIGNS))).lstrip()
-            suffix = next((each for sign, each in _SIGNS.items() if start.startswith(sign)), ".csv")
-            yield InputFile(f"standard input{suffix}", copy)
+        with _copied(sys.stdin.buffer, "standard input") as copy:
+            yield copy
         return
     suffix = Path(path).suffix.lower()
     if suffix in UNREAD_SUFFIXES:
@@ -122,7 +130,22 @@ def opened(path: str) -> Iterator[InputFile]:
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error.strerror}.") from error
     with file:
-        yield InputFile(Path(path).name, file)
+        if file.seekable():
+            yield InputFile(Path(path).name, file)
+            return
+        with _copied(file, Path(path).name) as copy:
+            yield copy
+
+
+@contextmanager
+def _copied(source: IO[bytes], name: str) -> Iterator[InputFile]:
+    """Make a file of what can be read only once; how it begins tells its format."""
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(source, copy)
+        copy.seek(0)
+        start = copy.read(max(map(len, _SIGNS))).lstrip()
+        suffix = next((each for sign, each in _SIGNS.items() if start.startswith(sign)), ".csv")
+        yield InputFile(f"{name}{suffix}", copy)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ SOURCE=TARGET:STRATEGY:WEIGHT[:OPTION=VALUE]...        amount=total:numeric_rang
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import cast
 
@@ -14,6 +15,12 @@ from service.domain.representation import Json
 
 FORM = "SOURCE=TARGET:STRATEGY:WEIGHT[:OPTION=VALUE]"
 _PARTS = 3
+# In a name that has one of these signs, a backslash before it says that it divides nothing.
+_DIVIDING = re.compile(r"[:=\\]")
+_ESCAPED = re.compile(r"\\([:=\\])")
+# Signs that stand for the escaped ones while a mapping is divided: no text may have them.
+_HIDDEN = {":": "\ufdd0", "=": "\ufdd1", "\\": "\ufdd2"}
+_SHOWN = str.maketrans({hidden: sign for sign, hidden in _HIDDEN.items()})
 
 # The help of `matchstream match`; a unit test holds it to have all strategies and options.
 HELP = """Match the rows of two files, and write a table of matches.
@@ -36,6 +43,8 @@ A MAPPING says which field compares to which column, how, and how much it weighs
   numeric_range  tolerance_percent (5) or tolerance_absolute, flat (false)
 
   amount=total:numeric_range:0.4:tolerance_percent=2
+
+A : or = that belongs to a name is written with a backslash before it: 'net\\: EUR=net:exact:1'.
 
 The same file is uploaded once: the next match of it uses what is there. Progress and summary go
 to standard error, and to a terminal only; warnings always do. Ctrl-C cancels the run.
@@ -68,12 +77,14 @@ def write(mapping: dict[str, object]) -> str:
     options = [
         f"{name}={json.dumps(value)}" for name, value in mapping.items() if name not in known
     ]
-    parts = [f"{mapping['source']}={mapping['target']}", mapping["strategy"], mapping["weight"]]
+    source, target = (_DIVIDING.sub(r"\\\g<0>", str(mapping[name])) for name in known[:2])
+    parts = [f"{source}={target}", mapping["strategy"], mapping["weight"]]
     return ":".join([*map(str, parts), *options])
 
 
 def _read_one(spec: str) -> dict[str, object]:
-    source, equals, rest = spec.partition("=")
+    hidden = _ESCAPED.sub(lambda found: _HIDDEN[found[1]], spec)
+    source, equals, rest = hidden.partition("=")
     target, *parts = rest.split(":")
     if not equals or not source or not target or len(parts) < _PARTS - 1:
         raise InvalidInputError(f"--map {spec}: write it as {FORM}.")
@@ -83,8 +94,8 @@ def _read_one(spec: str) -> dict[str, object]:
     except ValueError as error:
         raise InvalidInputError(f"--map {spec}: the weight {weight!r} is no number.") from error
     mapping: dict[str, object] = {
-        "source": source,
-        "target": target,
+        "source": source.translate(_SHOWN),
+        "target": target.translate(_SHOWN),
         "strategy": strategy,
         "weight": number,
     }

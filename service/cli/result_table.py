@@ -1,11 +1,16 @@
 """How are results written to a file? As its name says: CSV, JSON or NDJSON."""
 
+import os
+import secrets
+import shutil
+import stat
 import sys
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from service.cli.answers import ClientError, lines
 from service.cli.client import RunHandle
 from service.cli.input_file import STANDARD
 from service.domain.errors import InvalidInputError, MatchstreamError
@@ -22,10 +27,15 @@ def check(out: str) -> None:
     path = Path(out)
     if path.suffix.lower() not in FORMATS:
         raise InvalidInputError(f"--out {out}: name a file that ends in .csv, .json or .ndjson.")
-    if not path.absolute().parent.is_dir():
-        raise InvalidInputError(f"--out {out}: there is no folder {path.absolute().parent}.")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise InvalidInputError(f"--out {out}: there is no folder {folder}.")
     if path.is_dir():
         raise InvalidInputError(f"--out {out} is a folder: name a file.")
+    # A file that is there is replaced, which its folder must allow; a device is written to.
+    written = path if _is_device(path) else path.resolve().parent
+    if not os.access(written, os.W_OK):
+        raise InvalidInputError(f"--out {out}: {written} may not be written.")
 
 
 async def write(handle: RunHandle, out: str) -> None:
@@ -37,19 +47,46 @@ async def write(handle: RunHandle, out: str) -> None:
         await _copy(handle, "csv", sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
-    path = Path(out)
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        with unfinished.open("wb") as file:
-            await _copy(handle, FORMATS[path.suffix.lower()], file)
-        unfinished.replace(path)
-    except OSError as error:
+        with _opened(Path(out)) as file:
+            await _copy(handle, FORMATS[Path(out).suffix.lower()], file)
+    except (OSError, ClientError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise MatchstreamError(
-            f"{out} cannot be written ({error.strerror}); the run's results are still there: "
+            f"{out} cannot be written ({reason}); the run's results are still there: "
             f"matchstream results {handle.id}"
         ) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Lend a device as it is; else a file beside the place, which is put there when it is whole.
+
+    Its name is its own: two that write the same place are not in each other's way. It gets the
+    mode of the one that it replaces.
+    """
+    if _is_device(path):
+        with path.open("wb") as device:
+            yield device
+        return
+    place = path.resolve()
+    unfinished = place.with_name(f".{secrets.token_hex(8)}.unfinished")
+    try:
+        with unfinished.open("xb") as file:
+            if place.exists():
+                shutil.copymode(place, unfinished)
+            yield file
+        unfinished.replace(place)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _is_device(path: Path) -> bool:
+    """Whether what is there is no file but a pipe or a device, which must not be replaced."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 async def _copy(handle: RunHandle, kind: str, file: BinaryIO) -> None:
@@ -65,11 +102,9 @@ async def _copy(handle: RunHandle, kind: str, file: BinaryIO) -> None:
 
 
 async def _write_list(parts: AsyncIterator[bytes], file: BinaryIO) -> None:
-    """Turn lines into the items of one list; a line may end in a later part."""
-    rest, begin = b"", b"[\n"
-    async for part in parts:
-        *lines, rest = (rest + part).split(b"\n")
-        for line in lines:
-            file.write(begin + line)
-            begin = b",\n"
+    """Turn lines into the items of one list."""
+    begin = b"[\n"
+    async for line in lines(parts):
+        file.write(begin + line)
+        begin = b",\n"
     file.write(b"[]\n" if begin == b"[\n" else b"\n]\n")

@@ -7,6 +7,7 @@ from shutil import get_terminal_size
 from typing import Annotated, TypeAlias
 
 import typer
+from rich.cells import cell_len, set_cell_size
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Row: TypeAlias = Mapping[str, object]
@@ -24,7 +25,7 @@ def print_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) ->
     """
     if as_json:
         for row in rows:
-            typer.echo(json.dumps(row, ensure_ascii=False))
+            print_json(row)
         return
     lines = [tuple(columns), *(tuple(_cell(row.get(name)) for name in columns) for row in rows)]
     if sys.stdout.isatty():
@@ -36,12 +37,18 @@ def print_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) ->
         typer.echo("\t".join(cells))
 
 
+def print_json(value: object) -> None:
+    """Write a value on a line; in signs that any terminal has, where ours has not all."""
+    is_plain = not sys.stdout.encoding.lower().startswith("utf")
+    typer.echo(json.dumps(value, ensure_ascii=is_plain))
+
+
 def aligned(lines: Sequence[Sequence[str]], width: int) -> list[str]:
     """Lay cells out in columns, the widest of which are cut until a line fits the width.
 
     The first column holds ids, which one copies: it is never cut.
     """
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     while _total(widths) > width and max(widths[1:], default=0) > _LEAST_WIDTH:
         place = max(range(1, len(widths)), key=widths.__getitem__)
         widths[place] -= 1
@@ -61,7 +68,10 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _fit(text: str, size: int) -> str:
-    return text.ljust(size) if len(text) <= size else text[: size - 1] + _ELLIPSIS
+    """Make a text as wide as its column; some signs take two places, some none."""
+    if cell_len(text) <= size:
+        return set_cell_size(text, size)
+    return set_cell_size(text, size - 1) + _ELLIPSIS
 
 
 def _cell(value: object) -> str:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,15 @@ def test_a_file_that_cannot_be_opened_is_a_sentence(
 ) -> None:
     with pytest.raises(InvalidInputError, match=sentence), input_file.opened(str(tmp_path / name)):
         pass
+
+
+def test_what_can_be_read_only_once_is_a_file_whose_begin_tells_its_format(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(LINES))
+    writer.start()
+    with input_file.opened(str(pipe)) as file:
+        assert file.name == "pipe.ndjson"
+        assert file.columns(["total"]) == ["id", "vendor", "total"]
+        assert file.digest() == file.digest()
+    writer.join()

@@ -1,6 +1,8 @@
 """Are mappings on the command line read as the API takes them, and refused with what is wrong?"""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.cli import mappings
 from service.domain.errors import InvalidInputError
@@ -37,6 +39,17 @@ READ = [
 @pytest.mark.parametrize(("spec", "mapping"), READ)
 def test_a_mapping_is_read_and_written_back(spec: str, mapping: dict[str, object]) -> None:
     assert mappings.read([spec]) == [mapping]
+    assert mappings.read([mappings.write(mapping)]) == [mapping]
+
+
+@given(names=st.tuples(*[st.text(st.sampled_from(r"ab :=\\'"), min_size=1)] * 2))
+def test_a_name_with_any_sign_is_read_as_it_was_written(names: tuple[str, str]) -> None:
+    mapping: dict[str, object] = {
+        "source": f"s{names[0]}",
+        "target": f"t{names[1]}",
+        "strategy": "exact",
+        "weight": 1.0,
+    }
     assert mappings.read([mappings.write(mapping)]) == [mapping]
 
 

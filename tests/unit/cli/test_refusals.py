@@ -67,6 +67,10 @@ def call(
         (("match", *FILES, "--map", "vendor_name=vendor:fuzzy:1"), "purchase_orders.csv has no"),
         (("match", *FILES, *FUZZY, "--document-id", "nr"), "--document-id nr: invoices.csv has"),
         (("match", *FILES, *FUZZY, "--reference-id", "id"), "--reference-id id: purchase_orders"),
+        (("match", FILES[0], "--against", FILES[0], *FUZZY, "--out", FILES[0]), "is the file"),
+        (("match", "-", "--against", "-", *FUZZY), "Standard input can be the documents or"),
+        (("match", *FILES, "--suggest", "--out", "a.csv"), "--suggest only proposes"),
+        (("match", *FILES, *FUZZY, "--out", "/proc/1/x.csv"), "may not be written"),
         (("match",), "Missing argument 'DOCUMENTS'"),
         (("mtch",), "Did you mean 'match'"),
         (("runs", "--lmit", "3"), "No such option"),
@@ -87,6 +91,23 @@ def test_what_cannot_be_meant_ends_with_2_before_anything_starts(
     assert first.startswith("matchstream: ")
     assert sentence in first
     assert [line.startswith("Try 'matchstream") for line in more] in ([], [True])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("runs", "--url", "nowhere"), "nowhere is no URL of a service"),
+        (("watch", ""), "'' is no id"),
+        (("results", ""), "'' is no id"),
+        (("review", "a", "..", "approved"), "'..' is no id"),
+    ],
+)
+def test_what_cannot_be_a_url_or_an_id_asks_nobody(
+    call: Call, words: tuple[str, ...], sentence: str
+) -> None:
+    said = call(*words, MATCHSTREAM_URL=NOBODY, MATCHSTREAM_API_KEY="ms_none")
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert sentence in said.err
 
 
 @pytest.mark.parametrize("words", [("list",), ("revoke", UNKNOWN)])

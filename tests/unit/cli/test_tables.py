@@ -1,8 +1,11 @@
 """Do lists fit a terminal, and reach programs whole?"""
 
+import io
 import json
+import sys
 
 import pytest
+from rich.cells import cell_len
 
 from service.cli import tables
 
@@ -34,3 +37,20 @@ def test_columns_are_aligned_and_cut_but_never_the_id(width: int) -> None:
     assert row.startswith("01890000")
     assert ("…" in row) == (width < 60)
     assert width < 40 or len(row) <= width
+
+
+def test_signs_that_take_two_places_keep_the_columns_straight() -> None:
+    lines = [("id", "name", "on"), ("1", "東京商事", "x"), ("2", "東京商事株式会社", "y")]
+    wide = tables.aligned(lines, 80)
+    assert {cell_len(line) for line in wide[1:]} == {len("id  ") + 16 + len("  y")}
+    assert all(cell_len(line) <= 16 for line in tables.aligned(lines, 16))
+
+
+def test_where_not_all_signs_can_be_shown_json_is_still_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="latin-1"))
+    tables.print_json({"name": "東京 — Köln"})
+    sys.stdout.flush()
+    assert json.loads(written.getvalue().decode("ascii")) == {"name": "東京 — Köln"}
