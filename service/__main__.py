@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
@@ -112,16 +113,24 @@ def _run_beside(settings: "Settings", work: "Work") -> None:
 
 def main() -> None:
     """Run the command line; what went wrong is one sentence and an exit code that is not 0."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A sign that the terminal cannot show is a question mark, and no failure.
+            stream.reconfigure(errors="replace")
     try:
         sys.exit(app(prog_name="matchstream", standalone_mode=False))
     except typer.exceptions.TyperException as error:
         sys.exit(_refuse(error))
     except BaseException as error:
         found = _ours(error)
-        if found is None:
-            raise
-        _say(str(found))
-        sys.exit(exit_codes.of_error(found))
+        if found is not None:
+            _say(str(found))
+            sys.exit(exit_codes.of_error(found))
+        if isinstance(error, OSError):
+            # The disk is full, a file may not be read: what the system says is for people too.
+            _say(_of_system(error))
+            sys.exit(exit_codes.WRONG)
+        raise
 
 
 def _refuse(error: typer.exceptions.TyperException) -> int:
@@ -140,6 +149,11 @@ def _refuse(error: typer.exceptions.TyperException) -> int:
 
 def _say(sentence: str) -> None:
     typer.echo(f"matchstream: {sentence}", err=True)
+
+
+def _of_system(error: OSError) -> str:
+    where = f": {error.filename}" if error.filename is not None else ""
+    return f"{error.strerror or error}{where}."
 
 
 def _ours(error: BaseException) -> MatchstreamError | None:

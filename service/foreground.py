@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 
 from service.api import connections, open_files
 from service.cli import address, keys
-from service.domain.errors import MatchstreamError, StartupError
+from service.domain.errors import StartupError
 from service.settings import Settings
 
 BACKLOG = 2048
@@ -143,11 +143,11 @@ class _Service:
         """Do the job, and stop the service when it ends, however it ends."""
         try:
             await job
-        except MatchstreamError as error:
-            self._failure = error
         except asyncio.CancelledError as error:
             self._failure = error
             raise
+        except Exception as error:  # noqa: BLE001 - told when all is down, and not in a group
+            self._failure = error
         finally:
             self._leader = None
             self._stop()

@@ -5,7 +5,12 @@ import json
 import re
 import signal
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import httpx2
 
 from tests.service_process import COMMAND, environment, fleet, run_command, running
 
@@ -50,6 +55,16 @@ def test_beside_a_running_service_it_needs_neither_address_nor_key(tmp_path: Pat
         newest = run_command(data, "watch", "--json")
         assert json.loads(newest.stdout)["run"]["id"] == run["id"]
 
+        with Path("/dev/full").open("w") as full:
+            words = [COMMAND, "runs", "--json"]
+            blocked = subprocess.run(
+                words, stdout=full, stderr=subprocess.PIPE, env=environment(data), check=False
+            )
+        assert (blocked.returncode, blocked.stderr) == (
+            1,
+            b"matchstream: No space left on device.\n",
+        )
+
         unknown = run_command(data, "watch", "nothing")
         assert (unknown.returncode, unknown.stdout) == (1, "")
         assert "nothing" in unknown.stderr
@@ -79,28 +94,49 @@ def test_without_a_service_it_runs_one_for_as_long_as_it_takes(tmp_path: Path) -
     assert "No service runs on the data in" in refused.stderr
 
 
-def test_an_interrupt_cancels_the_run(tmp_path: Path, empty_database_url: str) -> None:
-    # Nobody carries the run out: it waits until it is cancelled.
+def test_a_signal_cancels_the_run_and_a_run_that_others_cancel_is_told(
+    tmp_path: Path, empty_database_url: str
+) -> None:
+    data = tmp_path / "none"
+    # Nobody carries the runs out: they wait until they are cancelled.
     with fleet(tmp_path, empty_database_url, workers=0) as parts:
         api = parts.apis[0]
         extra = {"MATCHSTREAM_URL": api.url, "MATCHSTREAM_API_KEY": api.key}
-        watching = {**extra, "MATCHSTREAM_DATA_DIR": str(tmp_path / "none")}
-        with subprocess.Popen(
-            [COMMAND, "match", *FILES, *MAPPINGS, "--keep"],
-            stdout=subprocess.PIPE,
-            env=environment(tmp_path / "none", extra),
-            cwd=tmp_path,
-            # What runs the suite in the background may ignore interrupts, which is inherited.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        ) as command:
-            events = run_command(tmp_path / "none", "runs", "--json", extra=watching)
-            while not events.stdout:
-                events = run_command(tmp_path / "none", "runs", "--json", extra=watching)
-            command.send_signal(signal.SIGINT)
-            assert command.wait(10) == 130
-        ended = run_command(tmp_path / "none", "runs", "--json", extra=watching)
-        assert json.loads(ended.stdout)["status"] == "cancelled"
-        followed = run_command(
-            tmp_path / "none", "watch", json.loads(ended.stdout)["id"], extra=watching
-        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with matching(data, extra, "--keep") as command:
+                queued = run_with_status(data, extra, "queued")
+                command.send_signal(number)
+                assert command.wait(10) == 130
+            assert run_with_status(data, extra, "cancelled")["id"] == queued["id"]
+        with matching(data, extra, "--json") as command:
+            queued = run_with_status(data, extra, "queued")
+            httpx2.post(f"{api.url}{queued['links']['self']}/cancel", headers=api.headers)
+            said, _ = command.communicate(timeout=10)
+        assert command.returncode == 130
+        assert json.loads(said)["status"] == "cancelled"
+        followed = run_command(data, "watch", queued["id"], extra=extra)
         assert followed.returncode == 130
+
+
+@contextmanager
+def matching(data: Path, extra: Mapping[str, str], *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `match` beside the test."""
+    with subprocess.Popen(
+        [COMMAND, "match", *FILES, *MAPPINGS, *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(data, extra),
+        cwd=data.parent,
+        # What runs the suite in the background may ignore interrupts, which is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as command:
+        yield command
+
+
+def run_with_status(data: Path, extra: Mapping[str, str], status: str) -> Any:
+    """Return the newest run once it has that status."""
+    while True:
+        listed = run_command(data, "runs", "--json", "--limit", "1", extra=extra)
+        found = [json.loads(line) for line in listed.stdout.splitlines()]
+        if found and found[0]["status"] == status:
+            return found[0]
