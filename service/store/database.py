@@ -229,12 +229,17 @@ async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise UnavailableError where the driver says that the server went away."""
+    """Raise UnavailableError where the driver says that the server went away, or gave us up."""
     try:
         yield
     except TimeoutError as error:
         raise TookTooLongError(
             "The database took too long to answer: try again in a moment."
+        ) from error
+    except asyncpg.TransactionRollbackError as error:
+        # A deadlock, for one: the server picked us to let the others through.
+        raise UnavailableError(
+            "The database put another change before this one: try again in a moment."
         ) from error
     except _UNREACHABLE as error:
         raise unreachable(error) from error

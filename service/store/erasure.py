@@ -28,10 +28,17 @@ class Collection:
     name: str
 
 
+# In the order of their ids, as their worker renews its leases on them.
 _MARK = """
+WITH under_way AS (
+    SELECT id FROM runs
+    WHERE workspace_id = $1 AND collection = $2 AND status <> ALL($3::text[])
+    ORDER BY id
+    FOR NO KEY UPDATE
+)
 UPDATE runs SET lost_documents = true
-WHERE workspace_id = $1 AND collection = $2 AND status <> ALL($3::text[])
-RETURNING id
+FROM under_way WHERE runs.id = under_way.id
+RETURNING runs.id
 """
 
 

@@ -101,13 +101,21 @@ async def end_stalled(connection: Connection) -> list[RunId]:
 # in a way that nobody noticed: its lease is left to run out, and its work is stopped.
 SILENT_SECONDS = 60.0
 
+# Whoever locks several runs does so in the order of their ids: nobody waits in a circle.
 _RENEW = """
+WITH ours AS (
+    SELECT runs.id
+    FROM runs JOIN unnest($2::uuid[], $3::int[]) AS held (run_id, attempt)
+      ON runs.id = held.run_id AND runs.attempt = held.attempt
+    WHERE runs.worker_id = $1
+      AND (runs.status = 'queued'
+           OR (runs.status IN ('running', 'ai_resolving')
+               AND greatest(runs.updated_at, runs.claimed_at) > now() - make_interval(secs => $5)))
+    ORDER BY runs.id
+    FOR NO KEY UPDATE OF runs
+)
 UPDATE runs SET lease_until = now() + make_interval(secs => $4)
-FROM unnest($2::uuid[], $3::int[]) AS held (run_id, attempt)
-WHERE runs.id = held.run_id AND runs.attempt = held.attempt AND runs.worker_id = $1
-  AND (runs.status = 'queued'
-       OR (runs.status IN ('running', 'ai_resolving')
-           AND greatest(runs.updated_at, runs.claimed_at) > now() - make_interval(secs => $5)))
+FROM ours WHERE runs.id = ours.id
 RETURNING runs.id
 """
 
@@ -156,10 +164,16 @@ async def _release(connection: Connection, lease: Lease, attempts_forgiven: int)
 
 
 _GIVE_ALL_BACK = """
+WITH ours AS (
+    SELECT id FROM runs
+    WHERE worker_id = $1 AND status IN ('queued', 'running', 'ai_resolving')
+    ORDER BY id
+    FOR NO KEY UPDATE
+)
 UPDATE runs
 SET worker_id = NULL, lease_until = NULL,
     attempts_without_progress = greatest(attempts_without_progress - 1, 0)
-WHERE worker_id = $1 AND status IN ('queued', 'running', 'ai_resolving')
+FROM ours WHERE runs.id = ours.id
 """
 
 

@@ -41,6 +41,17 @@ async def test_an_address_that_is_none_is_unavailable() -> None:
             pass
 
 
+@pytest.mark.parametrize("code", ["40P01", "40001"])
+async def test_a_change_that_has_to_give_way_to_another_is_unavailable(
+    database: Database, code: str
+) -> None:
+    with pytest.raises(UnavailableError, match="try again"):
+        async with database.transaction() as connection:
+            await connection.execute(
+                f"DO $$ BEGIN RAISE EXCEPTION 'gave way' USING ERRCODE = '{code}'; END $$"
+            )
+
+
 async def test_a_wrong_statement_is_no_matter_of_availability(database: Database) -> None:
     with pytest.raises(asyncpg.PostgresError):
         async with database.connection() as connection:

@@ -1,5 +1,6 @@
 """Does exactly one worker write a run, whoever stalls, dies or comes back?"""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
@@ -7,12 +8,13 @@ from uuid import UUID
 import pytest
 
 from service.domain.errors import LeaseLostError, UnavailableError
-from service.domain.identifiers import WorkerId, WorkspaceId, new_id
+from service.domain.identifiers import DEFAULT_COLLECTION, RunId, WorkerId, WorkspaceId, new_id
 from service.domain.runs import Lease, Run, RunStatus
 from service.engine.signals import LEASES, QUEUE
 from service.engine.worker import WorkerOptions
 from service.store import (
     configs,
+    erasure,
     events,
     leases,
     reference,
@@ -23,6 +25,7 @@ from service.store import (
 )
 from service.store.copy_text import encode_rows
 from service.store.database import Connection, Database
+from service.store.erasure import Collection
 from service.store.leases import Claim
 from service.store.run_lifecycle import Advance
 from tests.gates import GatedExecutor
@@ -130,6 +133,44 @@ async def test_renewing_names_only_the_runs_still_held(database: Database) -> No
         await runs.cancel(connection, world.workspace_id, cancelled.run.id)
         held = await leases.renew(connection, same, [kept.lease, cancelled.lease], LEASE_SECONDS)
     assert held == {kept.run.id}
+
+
+async def test_renewing_and_deleting_documents_never_wait_in_a_circle(
+    database: Database,
+) -> None:
+    world = await make_world(database)
+    first, second = await started(world), await started(world)
+    owner = first.lease.worker_id
+    async with database.connection() as connection:
+        await connection.execute("UPDATE runs SET worker_id = $1", owner)
+    held = [
+        Lease(claimed.run.id, owner, claimed.lease.attempt)
+        for claimed in sorted((first, second), key=lambda each: each.run.id)
+    ]
+
+    async def renew() -> set[RunId]:
+        async with database.connection() as connection:
+            return await leases.renew(connection, owner, held, LEASE_SECONDS)
+
+    async def mark() -> list[RunId]:
+        place = Collection(world.workspace_id, DEFAULT_COLLECTION)
+        async with database.connection() as connection:
+            return await erasure.mark_runs(connection, place)
+
+    async with asyncio.TaskGroup() as tasks, database.transaction() as writing:
+        await writing.execute("UPDATE runs SET version = version + 1 WHERE id = $1", held[1].run_id)
+        marking = tasks.create_task(mark())
+        await waiting_for_locks(database, 1)
+        renewing = tasks.create_task(renew())
+        await waiting_for_locks(database, 2)
+    assert renewing.result() == set(marking.result()) == {lease.run_id for lease in held}
+
+
+async def waiting_for_locks(database: Database, count: int) -> None:
+    """Return once so many statements wait for a lock."""
+    async with database.connection() as connection:
+        while count > await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await connection.execute("SELECT pg_sleep(0.01)")
 
 
 async def test_the_lease_of_a_run_that_has_gone_silent_is_not_renewed(database: Database) -> None:
