@@ -1,17 +1,20 @@
 """How does Claude answer a prompt? By the vendor's SDK, whose errors are translated here.
 
-The SDK's own retries are off: `service/ai/pacing.py` decides when something is sent.
+The SDK's own retries are off: `service/ai/pacing.py` decides when something is sent. So is its
+reading of replies: it checks nothing, and a reply may come from a proxy on the way.
 """
 
+import asyncio
+import json
 import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Annotated, NoReturn, TypeAlias
 
 import anthropic
 import httpx2
-from anthropic.types import Message
+import msgspec
 
 from service.ai.buckets import Told, ToldLimits
 from service.ai.failures import (
@@ -25,15 +28,38 @@ from service.ai.resolver import Answer
 from service.domain.ai import Account, Usage
 
 CONNECT_SECONDS = 10.0
+# No answer takes as many: what counts more is no count.
+MOST_TOKENS = 2**31 - 1
+
+_Tokens: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: _Tokens
+    output_tokens: _Tokens
+    cache_read_input_tokens: _Tokens | None = None
+    cache_creation_input_tokens: _Tokens | None = None
+
+
+class _Block(msgspec.Struct):
+    type: str
+    text: str = ""
+
+
+class _Message(msgspec.Struct):
+    content: list[_Block]
+    usage: _Usage
+    stop_reason: str | None = None
 
 
 class AnthropicResolver:
     """Claude, by its own SDK; a `Resolver`; use `connected`."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic, model: str) -> None:
-        """Ask the model through the client, which the caller closes."""
+    def __init__(self, client: anthropic.AsyncAnthropic, model: str, limit_seconds: float) -> None:
+        """Ask the model through the client, which the caller closes, for so long at most."""
         self._client = client
         self._model = model
+        self._limit_seconds = limit_seconds
 
     @property
     def model(self) -> str:
@@ -43,22 +69,26 @@ class AnthropicResolver:
     async def ask(self, prompt: Prompt) -> Answer:
         """Send one request; see `Resolver.ask`."""
         try:
-            reply = await self._client.messages.with_raw_response.create(
-                model=self._model,
-                max_tokens=prompt.max_tokens,
-                # The same for every request: paid once, then read from the vendor's cache.
-                system=[{"type": "text", "text": SYSTEM, "cache_control": {"type": "ephemeral"}}],
-                messages=[{"role": "user", "content": prompt.text}],
-                thinking={"type": "adaptive"},
-                output_config={
-                    "effort": "low",
-                    "format": {"type": "json_schema", "schema": dict(SCHEMA)},
-                },
-            )
-            message = await reply.parse()
+            # The SDK's limits are those of a step: a reply that drips in would never break them.
+            async with asyncio.timeout(self._limit_seconds):
+                reply = await self._client.messages.with_raw_response.create(
+                    model=self._model,
+                    max_tokens=prompt.max_tokens,
+                    # The same for every request: paid once, then read from the vendor's cache.
+                    system=[
+                        {"type": "text", "text": SYSTEM, "cache_control": {"type": "ephemeral"}}
+                    ],
+                    messages=[{"role": "user", "content": prompt.text}],
+                    thinking={"type": "adaptive"},
+                    output_config={
+                        "effort": "low",
+                        "format": {"type": "json_schema", "schema": dict(SCHEMA)},
+                    },
+                )
+                body = await reply.read()
         except anthropic.APIStatusError as error:
             _raise_for_status(error, self._model)
-        except anthropic.APITimeoutError as error:
+        except (anthropic.APITimeoutError, TimeoutError) as error:
             sentence = "The Anthropic API did not answer in time."
             raise UnansweredError(sentence, may_have_cost=True) from error
         except anthropic.APIConnectionError as error:
@@ -67,9 +97,7 @@ class AnthropicResolver:
                 "network, a proxy, and MATCHSTREAM_AI_BASE_URL.",
                 may_have_cost=not isinstance(error.__cause__, httpx2.ConnectError),
             ) from error
-        except anthropic.AnthropicError as error:
-            raise UnansweredError("The Anthropic API sent a reply that cannot be read.") from error
-        return _answer(message, _told(reply.headers))
+        return _answer(_read(body), _told(reply.headers))
 
 
 @asynccontextmanager
@@ -79,10 +107,21 @@ async def connected(account: Account) -> AsyncIterator[AnthropicResolver]:
     async with anthropic.AsyncAnthropic(
         api_key=account.key, base_url=account.base_url, timeout=timeout, max_retries=0
     ) as client:
-        yield AnthropicResolver(client, account.model)
+        yield AnthropicResolver(client, account.model, account.timeout_seconds)
 
 
-def _answer(message: Message, told: ToldLimits) -> Answer:
+def _read(body: bytes) -> _Message:
+    try:
+        return msgspec.convert(json.loads(body), _Message)
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        sentence = (
+            "The Anthropic API sent a reply that cannot be read: check a proxy, and "
+            "MATCHSTREAM_AI_BASE_URL."
+        )
+        raise UnansweredError(sentence, may_have_cost=True) from error
+
+
+def _answer(message: _Message, told: ToldLimits) -> Answer:
     usage = _usage(message)
     if message.stop_reason == "refusal":
         raise UnusableError("the model refused to answer", usage, told)
@@ -94,7 +133,7 @@ def _answer(message: Message, told: ToldLimits) -> Answer:
     return Answer(text, usage, told)
 
 
-def _usage(message: Message) -> Usage:
+def _usage(message: _Message) -> Usage:
     usage = message.usage
     return Usage(
         input_tokens=usage.input_tokens,
@@ -114,7 +153,7 @@ def _raise_for_status(error: anthropic.APIStatusError, model: str) -> NoReturn:
         sentence = "The Anthropic API refuses requests for reaching its rate limit."
         raise ThrottledError(sentence, _advice(error.response.headers), told) from error
     # Told with the status 400, too.
-    if error.type == "billing_error" or "credit balance" in (error.api_message or ""):
+    if error.type == "billing_error" or "credit balance" in str(error.api_message):
         raise PassFailedError(_PASS_FAILS[402]) from error
     if status in _PASS_FAILS:
         raise PassFailedError(_PASS_FAILS[status].format(model=model)) from error

@@ -36,6 +36,7 @@ async def ai(database_url: str, tmp_path: Path) -> AsyncIterator[AiLive]:
         Trouble.TWICE,
         Trouble.FOREIGN,
         Trouble.UNSURE,
+        Trouble.UNCOUNTED,
     ],
 )
 async def test_one_bad_answer_loses_nothing(ai: AiLive, trouble: Trouble) -> None:

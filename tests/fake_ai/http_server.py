@@ -21,12 +21,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back; with `is_cut` half of it, and the connection with it."""
+    """What goes back: JSON, or bytes as they are.
+
+    With `is_cut` half of it, and the connection with it; with `pause_seconds` a byte after the
+    other, so far apart.
+    """
 
     status: int
-    body: Mapping[str, object]
+    body: Mapping[str, object] | bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     is_cut: bool = False
+    pause_seconds: float = 0.0
 
 
 Handler = Callable[[Request], Awaitable[Reply]]
@@ -67,7 +72,7 @@ async def _converse(
 ) -> None:
     while (request := await _read(reader)) is not None:
         reply = await handler(request)
-        body = json.dumps(reply.body).encode()
+        body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         head = f"HTTP/1.1 {reply.status} -\r\nContent-Length: {len(body)}\r\n"
         headers = {"Content-Type": "application/json", **reply.headers}
         head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -76,6 +81,12 @@ async def _converse(
             await writer.drain()
             writer.transport.abort()
             return
+        if reply.pause_seconds:
+            writer.write(head.encode() + b"\r\n")
+            for byte in body:
+                writer.write(bytes((byte,)))
+                await asyncio.sleep(reply.pause_seconds)
+            continue
         writer.write(head.encode() + b"\r\n" + body)
         await writer.drain()
 

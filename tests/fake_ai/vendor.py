@@ -41,6 +41,7 @@ class Trouble(StrEnum):
     TWICE = "one document decided twice, differently"
     FOREIGN = "candidates and documents that were not offered"
     UNSURE = "a confidence above 1"
+    UNCOUNTED = "an answer that does not say what it took"
 
 
 @dataclass
@@ -161,7 +162,7 @@ class Vendor:
             "content": [{"type": "text", "text": text}],
             "stop_reason": stop,
             "stop_sequence": None,
-            "usage": usage,
+            "usage": {} if trouble is Trouble.UNCOUNTED else usage,
         }
         return Reply(200, message, self._headers(), is_cut=trouble is Trouble.CUT)
 
