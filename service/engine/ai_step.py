@@ -113,7 +113,8 @@ async def _estimate(
         sample = await ai_decisions.fetch_sample(connection, progress.run.id, step)
     if not sample:
         return AiFigures(status=AiStatus.PENDING, to_resolve=0, is_estimate=True)
-    size = sum(questions.read_case(each, "").size for each in sample) / len(sample)
+    cases = await questions.read_cases(sample, "")
+    size = sum(case.size for case in cases) / len(cases)
     together = max(1, min(plan.documents_per_request, int(REQUEST_BYTES / size)))
     requests = math.ceil(documents / together)
     load = Expectation().of(round(size * documents), documents)

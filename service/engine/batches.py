@@ -17,7 +17,7 @@ from service.engine.questions import Case
 from service.store import ai_decisions
 from service.store.database import Database
 
-# Read ahead at a time: preparing so many is a few milliseconds of the event loop.
+# Read ahead at a time.
 PAGE_LIMIT = 40
 # A request holds no more than this, unless one document alone does: some thousand tokens.
 REQUEST_BYTES = 24_000
@@ -103,7 +103,7 @@ class Batches:
             page = await ai_decisions.fetch_open(
                 connection, self._run.id, self._position, PAGE_LIMIT
             )
-            cases = [questions.read_case(each, self._model) for each in page]
+            cases = await questions.read_cases(page, self._model)
             known = await ai_decisions.recall(
                 connection, self._run.workspace_id, [case.identity for case in cases]
             )

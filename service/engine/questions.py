@@ -1,6 +1,7 @@
 """How does a stored result become a question to the model, and its answer a decision to store?"""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -53,7 +54,16 @@ class Case:
         return all(value is None for value in self.question.fields.values())
 
 
-def read_case(document: OpenDocument, model: str) -> Case:
+async def read_cases(documents: Sequence[OpenDocument], model: str) -> list[Case]:
+    """Make the questions of documents, letting others in between: one may take a millisecond."""
+    cases = []
+    for document in documents:
+        cases.append(_read_case(document, model))
+        await asyncio.sleep(0)
+    return cases
+
+
+def _read_case(document: OpenDocument, model: str) -> Case:
     """Make the question of a document from what the rules stored: mapped fields alone."""
     stored = _candidates.decode(document.candidates)
     evidence = [_evidence.decode(each.evidence) for each in stored]

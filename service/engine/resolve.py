@@ -24,7 +24,7 @@ from service.ai.failures import (
     UnusableError,
 )
 from service.ai.pacing import Ticket
-from service.ai.prompt import UnreadableAnswerError
+from service.ai.prompt import Prompt, UnreadableAnswerError
 from service.ai.resolver import Answer
 from service.domain.ai import NANODOLLARS, AiFigures, AiStatus, Usage
 from service.domain.configs import MatchingRules
@@ -45,8 +45,6 @@ MAX_SENT = 5
 MAX_ASKED = 2
 # So many answers of no use, one after the other, are about the model rather than the documents.
 MAX_UNUSABLE_IN_A_ROW = 20
-# What an answer may cost is bounded before it is asked for: by more input than is expected.
-INPUT_MARGIN = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,8 @@ class _Pass:
         """Send a batch when its turn has come, unless the pass has to end before."""
         admission = self._tools.admission
         load = self._tools.expectation.of(batch.size, len(batch.cases))
-        cost = self._most(batch, load)
+        request = batch.prompt
+        cost = self._most(request)
         await self._afford(cost)
         if self._has_failed():
             return
@@ -140,14 +139,14 @@ class _Pass:
             return
         self._in_flight += 1
         self._reserved += cost
-        asking.create_task(self._ask(batch, ticket, cost))
+        asking.create_task(self._ask(batch, request, ticket, cost))
 
-    def _most(self, batch: Batch, load: Load) -> int:
+    def _most(self, request: Prompt) -> int:
         """Return what a request may cost at most, in nanodollars."""
         most = Usage(
-            input_tokens=int(load.input_tokens * INPUT_MARGIN),
-            output_tokens=prompt.most_output(len(batch.cases)),
-            cache_written=int(prompt.SYSTEM_TOKENS * INPUT_MARGIN),
+            input_tokens=prompt.most_input(request),
+            output_tokens=request.max_tokens,
+            cache_written=prompt.MOST_SYSTEM_TOKENS,
         )
         return self._tools.plan.prices.cost(most)
 
@@ -170,11 +169,11 @@ class _Pass:
                 "`ai-resolve` when it works again."
             )
 
-    async def _ask(self, batch: Batch, ticket: Ticket, reserved: int) -> None:
+    async def _ask(self, batch: Batch, request: Prompt, ticket: Ticket, reserved: int) -> None:
         """Ask about a batch; whatever comes of it is settled or sent again."""
         admission = self._tools.admission
         try:
-            answer = await self._tools.resolver.ask(batch.prompt)
+            answer = await self._tools.resolver.ask(request)
         except ThrottledError as error:
             admission.refuse(ticket, error.advice_seconds, error.told)
             self._note_trouble(error)

@@ -229,7 +229,7 @@ async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise UnavailableError where the driver says that the server went away, or gave us up."""
+    """Raise UnavailableError where the server went away or broke a deadlock."""
     try:
         yield
     except TimeoutError as error:
@@ -237,10 +237,7 @@ def translated_errors() -> Iterator[None]:
             "The database took too long to answer: try again in a moment."
         ) from error
     except asyncpg.TransactionRollbackError as error:
-        # A deadlock, for one: the server picked us to let the others through.
-        raise UnavailableError(
-            "The database put another change before this one: try again in a moment."
-        ) from error
+        raise UnavailableError("Another change went before: try again in a moment.") from error
     except _UNREACHABLE as error:
         raise unreachable(error) from error
 

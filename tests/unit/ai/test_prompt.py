@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from service.ai import prompt
 from service.ai.prompt import Decision, Option, Question, UnreadableAnswerError
+from tests.fake_ai.vendor import count_tokens
 
 VEGA = Question(
     {"vendor": "Vega & Sons", "amount": 1250.5, "date": None},
@@ -116,6 +117,15 @@ def test_no_value_leaves_its_place(values: list[str], name: str) -> None:
     block = json.loads(text.removeprefix("<records>").removesuffix("</records>"))
     assert [each["fields"][name] for each in block["documents"]] == values
     assert len(text.splitlines()) == 3
+
+
+@given(st.lists(st.text(alphabet='a<>&ä漢\u2028\x7f"', max_size=400), min_size=1, max_size=5))
+def test_what_a_request_takes_is_known_before_whatever_its_signs(values: list[str]) -> None:
+    asked = [Question({"n": value}, (Option(0.5, {"n": value}),)) for value in values]
+    request = prompt.build(asked)
+    around = prompt.most_input(request) - sum(prompt.size(each) for each in asked)
+    assert 0 < around < 50
+    assert count_tokens(request.text) <= prompt.most_input(request)
 
 
 def test_long_values_are_cut_and_many_of_them_more() -> None:
