@@ -6,7 +6,7 @@ A `Database` lends connections from a bounded pool and turns a server that does 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from asyncpg.transaction import Transaction
 
 from service.domain.errors import TookTooLongError, UnavailableError
 
@@ -131,7 +130,8 @@ class Database:
             raise unreachable(error) from error
         try:
             with translated_errors():
-                yield connection
+                async with _no_statement_half_done(connection):
+                    yield connection
         except UnavailableError as error:
             self._note_shortage(error.__cause__)
             raise
@@ -183,7 +183,7 @@ class Database:
                 if write is not None:
                     await write(connection)
             except BaseException:
-                await _roll_back(connection, transaction)
+                await _try_or_hang_up(connection, transaction.rollback)
                 raise
             await transaction.commit()
 
@@ -196,11 +196,27 @@ async def _leave_as_it_is(_: object) -> None:
     """
 
 
-async def _roll_back(connection: Connection, transaction: Transaction) -> None:
-    """Roll back, or hang up, which comes to the same: what went wrong before is what is told."""
+@asynccontextmanager
+async def _no_statement_half_done(connection: Connection) -> AsyncIterator[None]:
+    """End what a cancelled use has begun: parsing opens a transaction, and only executing ends it.
+
+    The driver does not know of such a transaction; another statement, of any kind, ends it.
+    """
+    try:
+        yield
+    except (asyncio.CancelledError, TimeoutError):
+        await _try_or_hang_up(connection, lambda: connection.execute("SELECT 1"))
+        raise
+
+
+async def _try_or_hang_up(connection: Connection, attempt: Callable[[], Awaitable[object]]) -> None:
+    """Wait for what ends a transaction, or hang up, which comes to the same.
+
+    Raises nothing: what went wrong before is what is told.
+    """
     try:
         async with asyncio.timeout(GIVE_UP_SECONDS):
-            await transaction.rollback()
+            await attempt()
     except (*_UNREACHABLE, asyncpg.PostgresError):
         with suppress(asyncpg.InterfaceError):
             # The driver may have hung up already.
@@ -248,42 +264,6 @@ async def fetch_one(connection: Connection, statement: str, *arguments: object) 
     if record is None:
         raise LookupError("A statement that must return a row returned none.")
     return record
-
-
-async def copy_text(
-    connection: Connection,
-    table: str,
-    columns: Sequence[str],
-    blocks: AsyncIterator[bytes],
-    seconds: float,
-) -> int:
-    """Add rows given as COPY text; return how many.
-
-    Raises UnavailableError when the connection is lost: the driver alone would wait for ever for
-    room to write. Raises TookTooLongError after `seconds`.
-    """
-    loop = asyncio.get_running_loop()
-    is_lost = False
-    try:
-        async with asyncio.timeout(seconds) as limit:
-
-            def stop(_connection: object) -> None:
-                nonlocal is_lost
-                is_lost = True
-                limit.reschedule(loop.time())
-
-            connection.add_termination_listener(stop)
-            try:
-                status = await connection.copy_to_table(
-                    table, source=blocks, columns=columns, format="text", timeout=seconds
-                )
-            finally:
-                connection.remove_termination_listener(stop)
-    except TimeoutError as error:
-        if is_lost:
-            raise unreachable(error) from error
-        raise
-    return int(status.split()[-1])
 
 
 def unreachable(error: BaseException) -> UnavailableError:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from service.domain.documents import Document
 from service.domain.identifiers import DocumentId, WorkspaceId
-from service.store.database import Connection, Record, copy_text
+from service.store.copying import copy_text
+from service.store.database import Connection, Record
 
 # Far above what any upload takes; a server that stands still is noticed all the same.
 UPLOAD_TIMEOUT_SECONDS = 3600.0

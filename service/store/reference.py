@@ -21,7 +21,8 @@ from service.domain.reference import (
     SourceType,
 )
 from service.store import events
-from service.store.database import Connection, Record, copy_text, fetch_one
+from service.store.copying import copy_text
+from service.store.database import Connection, Record, fetch_one
 
 # Far above what any upload takes; a server that stands still is noticed all the same.
 COPY_TIMEOUT_SECONDS = 3600.0

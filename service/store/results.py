@@ -9,7 +9,8 @@ import msgspec
 
 from service.domain.identifiers import DocumentId, ReferenceRowId, ResultId, RunId
 from service.domain.results import MatchResult, ResolvedBy, ReviewStatus
-from service.store.database import Connection, Record, copy_text
+from service.store.copying import copy_text
+from service.store.database import Connection, Record
 
 # The order in which `store/copy_text.py` rows for this table are written.
 COPY_COLUMNS = (

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import asyncpg
 import pytest
 
 from service.domain.errors import TookTooLongError, UnavailableError
-from service.store.database import Database, copy_text, fetch_one
+from service.store.copying import copy_text
+from service.store.database import Database, fetch_one
 from tests.outages import standing_still
 
 KILL_MYSELF = "SELECT pg_terminate_backend(pg_backend_pid())"
@@ -136,6 +137,23 @@ async def test_a_server_that_stands_still_in_a_transaction_is_given_up(
             await work(database, until_then)
         async with database.connection() as connection:
             assert await connection.fetchval("SELECT count(*) FROM run_documents") == 0
+
+
+@pytest.mark.parametrize("cut", [asyncio.CancelledError, TimeoutError])
+async def test_a_statement_cut_between_parsing_and_executing_leaves_no_transaction(
+    database_url: str, cut: type[BaseException]
+) -> None:
+    async with Database.open(database_url, pool_size=1) as database:
+        with suppress(asyncio.CancelledError, TookTooLongError):
+            async with database.connection() as connection:
+                pid = connection.get_server_pid()
+                await connection.prepare("SELECT count(*) FROM pg_class")
+                raise cut
+        async with database.connection() as connection:
+            assert connection.get_server_pid() == pid
+            # Refused in a transaction that has seen anything.
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            await connection.execute("ROLLBACK")
 
 
 async def test_no_connection_within_the_time_is_unavailable(database_url: str) -> None:
