@@ -7,7 +7,6 @@ stops when it has ended; the first signal cancels it).
 """
 
 import asyncio
-import errno
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
@@ -19,11 +18,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from service.api import connections, open_files
-from service.cli import address, keys
-from service.domain.errors import StartupError
+from service.cli import address, keys, listener
 from service.settings import Settings
 
-BACKLOG = 2048
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
 
@@ -57,7 +54,7 @@ def lead(settings: Settings, service: Starlette, job: Companion) -> None:
 def _run(settings: Settings, service: Starlette, beside: Companion, *, leads: bool) -> None:
     open_files.allow_many()
     # The port comes first: when it is taken, nothing else is started.
-    with _listen(settings) as listener:
+    with listener.listen(settings) as bound:
         config = uvicorn.Config(
             service,
             http=connections.Protocol,
@@ -70,25 +67,7 @@ def _run(settings: Settings, service: Starlette, beside: Companion, *, leads: bo
             timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
         )
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(_Service(settings, config, listener).run(beside, leads=leads))
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """Bind the port, or say why not."""
-    where = f"port {settings.port} of {settings.host}"
-    try:
-        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise StartupError(
-                f"Another program listens on {where}: stop it, or choose another port with "
-                "MATCHSTREAM_PORT."
-            ) from error
-        raise StartupError(
-            f"The service cannot listen on {where} ({error.strerror}): see MATCHSTREAM_HOST and "
-            "MATCHSTREAM_PORT."
-        ) from error
+            runner.run(_Service(settings, config, bound).run(beside, leads=leads))
 
 
 class _Server(uvicorn.Server):
@@ -103,10 +82,10 @@ class _Server(uvicorn.Server):
 class _Service:
     """The application and its server, from the first byte on the port to the last one."""
 
-    def __init__(self, settings: Settings, config: uvicorn.Config, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, config: uvicorn.Config, bound: socket.socket) -> None:
         """Serve `config.app` on the listening socket."""
         self._settings = settings
-        self._listener = listener
+        self._bound = bound
         self._server = _Server(config)
         if not isinstance(config.app, Starlette):
             raise TypeError("The configuration's application must be ours.")
@@ -122,7 +101,7 @@ class _Service:
             loop.add_signal_handler(number, self._stop)
         self._starting = asyncio.current_task()
         async with asyncio.TaskGroup() as tasks:
-            serving = tasks.create_task(self._server.serve(sockets=[self._listener]))
+            serving = tasks.create_task(self._server.serve(sockets=[self._bound]))
             async with AsyncExitStack() as stack:
                 with keys.naming_the_database(self._settings):
                     lifespan = self._app.router.lifespan_context(self._app)
@@ -168,5 +147,5 @@ class _Service:
         """Say where we are; the port may have been chosen by the system."""
         host = ANYWHERE.get(self._settings.host, self._settings.host)
         host = f"[{host}]" if ":" in host else host
-        port = self._listener.getsockname()[1]
+        port = self._bound.getsockname()[1]
         return Running(f"http://{host}:{port}", self._app.state.first_key, self._settings)

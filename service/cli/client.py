@@ -61,7 +61,7 @@ class Client:
         Raises InvalidInputError for what cannot be a URL or a key.
         """
         self.reconnect_seconds = reconnect_seconds
-        self.url = _checked_url(url)
+        self.url = checked_url(url)
         self._moved = moved
         self._http = httpx2.AsyncClient(
             base_url=self.url,
@@ -246,7 +246,7 @@ def segment(identifier: str) -> str:
     return quote(identifier, safe="")
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
     """Return the URL as others are put behind it; raises InvalidInputError for what is none."""
     wanted = "name a service like http://127.0.0.1:8000"
     try:

@@ -1,34 +1,20 @@
 """What is wrong with this installation? All that a service needs, looked at without starting it."""
 
-import asyncio
 import os
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
-import httpx2
 import typer
 
-from service.cli import address, keys
-from service.domain.errors import MatchstreamError, StartupError
+from service.cli import address, database_checks, key_checks, listener, service_checks
+from service.cli.findings import Clock, Finding
+from service.domain.errors import StartupError
 from service.engine.disk_space import shortage
 from service.matching.compiled import load_kernel
-from service.settings import Settings, database_place, load, unknown_variables
-from service.store import binaries, schema
-from service.store.data_directory import Layout
-from service.store.database import connect
+from service.settings import Settings, load, unknown_variables
 
-OLDEST_SERVER = 140_000
-ANSWER_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one look showed; `advice` is what to do, None where all is well."""
-
-    subject: str
-    state: str
-    advice: str | None = None
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def doctor() -> None:
@@ -47,7 +33,12 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def look() -> Iterator[Finding]:
+def our_clock() -> datetime:
+    """Return the time of this machine."""
+    return datetime.now(UTC)
+
+
+def look(clock: Clock = our_clock) -> Iterator[Finding]:
     """Yield what there is to say, in the order in which a start needs it."""
     try:
         settings = load()
@@ -57,10 +48,15 @@ def look() -> Iterator[Finding]:
     for sentence in unknown_variables():
         yield Finding("settings", "one has no effect", sentence)
     yield Finding("settings", "can be read")
-    yield from (check(settings) for check in CHECKS)
+    yield _kernel()
+    yield _data_directory(settings)
+    url = settings.url or address.local_url(settings.data_dir)
+    yield _port(settings, url)
+    yield from _parts(settings, url, clock)
+    yield _ai(settings)
 
 
-def _kernel(_: Settings) -> Finding:
+def _kernel() -> Finding:
     if load_kernel() is not None:
         return Finding("matching kernel", "compiled")
     advice = "Install a C compiler (on Debian and Ubuntu: 'apt install gcc libc6-dev'), then "
@@ -73,73 +69,62 @@ def _kernel(_: Settings) -> Finding:
 
 def _data_directory(settings: Settings) -> Finding:
     place = settings.data_dir
-    there = next(each for each in (place, *place.parents) if each.exists())
+    there = next(each for each in (place, *place.parents) if os.path.lexists(each))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         advice = f"Make {there} writable, or choose another with MATCHSTREAM_DATA_DIR."
         return Finding("data directory", f"{place} cannot be written", advice)
     return Finding("data directory", str(place), shortage(place))
 
 
-def _postgres(settings: Settings) -> Finding:
-    if settings.database_url is not None:
-        return asyncio.run(_server(settings, settings.database_url))
-    places = [settings.postgres_bin] if settings.postgres_bin else binaries.places()
+def _port(settings: Settings, url: str | None) -> Finding:
+    """Say whether a service could listen; the one that is there already may."""
+    if settings.port == 0:
+        return Finding("port", "a free one is taken at each start")
+    if url is not None and _is_here(settings, url):
+        return Finding("port", f"{settings.port} is that of the service")
     try:
-        found = binaries.find(places, _data_major(settings))
+        listener.listen(settings).close()
     except StartupError as error:
-        return Finding("PostgreSQL", "no programs that fit", str(error))
-    return Finding("PostgreSQL", f"version {found.major}, embedded")
+        return Finding("port", f"{settings.port} cannot be had", str(error))
+    return Finding("port", f"{settings.port} is free")
 
 
-def _data_major(settings: Settings) -> int | None:
-    version = Layout.of(settings.data_dir).cluster / "PG_VERSION"
-    return int(version.read_text()) if version.exists() else None
-
-
-async def _server(settings: Settings, url: str) -> Finding:
-    place = database_place(url, with_name=True)
+def _is_here(settings: Settings, url: str) -> bool:
     try:
-        with keys.naming_the_database(settings):
-            connection = await connect(url)
-        try:
-            version = connection.get_server_version()
-            number = await schema.current_number(connection)
-        finally:
-            await connection.close()
-    except MatchstreamError as error:
-        return Finding("PostgreSQL", f"{place} does not answer", str(error))
-    told = f"version {version.major} at {place}, migration {number}"
-    if version.major * 10_000 < OLDEST_SERVER:
-        return Finding("PostgreSQL", told, "Use PostgreSQL 14 or newer.")
-    return Finding("PostgreSQL", told)
+        parts = urlsplit(url)
+        return parts.port == settings.port and parts.hostname in {settings.host, *_LOOPBACK}
+    except ValueError:
+        # What is wrong with it is told where it is asked.
+        return False
 
 
-def _service(settings: Settings) -> Finding:
-    url = settings.url or address.local_url(settings.data_dir)
+def _parts(settings: Settings, url: str | None, clock: Clock) -> Iterator[Finding]:
+    """Look at the database and the service, and at the key that is to open them."""
+    try:
+        key = key_checks.known(settings)
+    except StartupError as error:
+        yield Finding("API key", "cannot be read", str(error))
+        key = None
+    database = database_checks.look(settings, key, clock)
+    yield from database.findings
+    is_there = False
     if url is None:
-        return Finding("service", "none runs on the data directory")
-    try:
-        with closing(httpx2.Client(timeout=ANSWER_SECONDS, trust_env=False)) as client:
-            ready = client.get(f"{url}/readyz")
-            told = ready.json()
-    except (httpx2.HTTPError, ValueError) as error:
-        advice = f"Start it, or change MATCHSTREAM_URL ({type(error).__name__})."
-        return Finding("service", f"{url} does not answer", advice)
-    if ready.is_success:
-        return Finding("service", f"{url} is ready")
-    return Finding("service", f"{url} cannot work now", str(told.get("checks", told)))
+        yield Finding("service", "none runs on the data directory")
+    else:
+        service = service_checks.look(url, clock)
+        yield from service.findings
+        is_there = service.is_ours
+    now = clock() if database.seen is None else clock() + database.seen.ahead
+    if key is None:
+        yield key_checks.missing(is_needed=url is not None)
+    elif url is not None and is_there:
+        yield key_checks.asked(service_checks.refusal(url, key), database.seen, now)
+    else:
+        is_given = settings.api_key is not None
+        yield key_checks.unasked(database.seen, now, is_given=is_given)
 
 
 def _ai(settings: Settings) -> Finding:
     if settings.anthropic_api_key is None:
         return Finding("AI pass", "off: no key is set")
     return Finding("AI pass", f"on, with {settings.ai_model}")
-
-
-CHECKS: tuple[Callable[[Settings], Finding], ...] = (
-    _kernel,
-    _data_directory,
-    _postgres,
-    _service,
-    _ai,
-)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from service.api import connections, routes
 from service.api.context import Services, StreamTimes
+from service.api.health import health_routes
 from service.domain.api_keys import Scope
 from service.domain.identifiers import WorkspaceId, new_id
 from service.engine.chunks import match_chunk
@@ -155,7 +156,7 @@ async def running(
     ):
         world = await make_world(database, documents)
         world.signals = engine.signals
-        app = routes.application(None)
+        app = routes.application(None, pages=health_routes())
         app.state.services = Services(
             database=database,
             signals=engine.signals,

@@ -172,9 +172,10 @@ def test_the_doctor_says_what_is_wrong_with_advice(call: Call, tmp_path: Path) -
     )
     assert said.code == 1
     for subject, advice in (
-        ("PostgreSQL: 127.0.0.1:1/x does not answer", "check DATABASE_URL"),
+        ("PostgreSQL: the one at 127.0.0.1:1/x cannot be looked at", "check DATABASE_URL"),
         ("data directory", "choose another with MATCHSTREAM_DATA_DIR"),
         (f"service: {NOBODY} does not answer", "change MATCHSTREAM_URL"),
+        ("API key: none is known", "put it into MATCHSTREAM_API_KEY"),
         ("settings: one has no effect", "did you mean MATCHSTREAM_PORT?"),
     ):
         assert f"WRONG {subject}" in said.out
