@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from service.store.database import Database
 from tests.conftest import PostgresServer
 
 
@@ -31,3 +32,10 @@ def standing_still(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+async def lock_waits(database: Database) -> None:
+    """Return once a statement waits for a lock."""
+    async with database.connection() as connection:
+        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await connection.execute("SELECT pg_sleep(0.01)")

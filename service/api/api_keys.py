@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,7 +31,16 @@ def _require_text(value: object) -> object:
     return value
 
 
-Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_text)]
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticCustomError("not_a_time", "must lie before the year 10000") from error
+
+
+Time = Annotated[
+    AwareDatetime, Field(strict=False), BeforeValidator(_require_text), AfterValidator(_in_utc)
+]
 
 
 class NewApiKey(WireModel):

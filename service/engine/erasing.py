@@ -12,13 +12,15 @@ BATCH_DOCUMENTS = 500
 async def erase_document(database: Database, place: Collection, document_id: DocumentId) -> bool:
     """Delete a document and what results tell of it, at once; False when it is not there."""
     async with database.connection() as connection:
-        under_way = await erasure.mark_runs(connection, place)
+        began = await erasure.begin(connection, place)
     async with database.transaction() as connection:
         if not await erasure.delete_one(connection, place, document_id):
             return False
-    if under_way:
-        async with database.connection() as connection:
-            await erasure.wait_for_writers(connection, under_way)
+    async with database.connection() as connection:
+        readers = await erasure.mark_runs(connection, place, began)
+        for run_id in readers:
+            await erasure.wait_for_writer(connection, run_id)
+    if readers:
         async with database.transaction() as connection:
             await erasure.forget(connection, place, [document_id])
     return True
@@ -31,7 +33,7 @@ async def erase_collection(database: Database, place: Collection) -> int:
     all, and goes on where it is asked again.
     """
     async with database.connection() as connection:
-        under_way = await erasure.mark_runs(connection, place)
+        began = await erasure.begin(connection, place)
     total = 0
     while True:
         async with database.transaction() as connection:
@@ -39,9 +41,11 @@ async def erase_collection(database: Database, place: Collection) -> int:
         total += deleted
         if deleted < BATCH_DOCUMENTS:
             break
-    for run_id in under_way:
+    async with database.connection() as connection:
+        readers = await erasure.mark_runs(connection, place, began)
+    for run_id in readers:
         async with database.connection() as connection:
-            await erasure.wait_for_writers(connection, [run_id])
+            await erasure.wait_for_writer(connection, run_id)
         async with database.transaction() as connection:
             await erasure.forget_missing(connection, run_id, 0)
     return total

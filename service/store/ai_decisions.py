@@ -87,6 +87,7 @@ WITH decided AS (
     SELECT results.document_id, matched_reference_row_id AS row_id, results.confidence
     FROM results JOIN settled USING (document_id)
     WHERE results.run_id = $1 AND status = 'pending' AND resolved_by = 'rules'
+    ORDER BY results.id
     FOR UPDATE OF results
 )
 UPDATE results

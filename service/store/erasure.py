@@ -1,7 +1,7 @@
 """How do documents go, with what was kept of them elsewhere: evidence, events, warnings?
 
-    mark the runs under way ─► delete and forget, batch by batch ─► wait for what they were writing
-                                                                    ─► forget that too
+    mark the runs under way ─► delete and forget, batch by batch ─► mark those that began meanwhile
+                             ─► wait for what all of them were writing ─► forget that too
 
 A run under way may have read the fields of a document just before it goes. Marked, it looks for
 documents that are gone whenever it writes results (`forget_missing`). What it was writing when
@@ -10,6 +10,7 @@ the document went is waited for, without a lock of ours that it could wait for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from service.domain.identifiers import DocumentId, RunId, WorkspaceId
 from service.domain.runs import TERMINAL_STATUSES
@@ -28,33 +29,47 @@ class Collection:
     name: str
 
 
-# In the order of their ids, as their worker renews its leases on them.
+_NOW = "SELECT clock_timestamp()"
+
+
+async def begin(connection: Connection, place: Collection) -> datetime:
+    """Mark the runs under way; return the moment from which on others may have read documents."""
+    began: datetime = await connection.fetchval(_NOW)
+    await mark_runs(connection, place, began)
+    return began
+
+
+_SINCE = """
+SELECT id FROM runs
+WHERE workspace_id = $1 AND collection = $2 AND (status <> ALL($3::text[]) OR completed_at >= $4)
+ORDER BY id
+"""
 _MARK = """
-WITH under_way AS (
-    SELECT id FROM runs
-    WHERE workspace_id = $1 AND collection = $2 AND status <> ALL($3::text[])
-    ORDER BY id
-    FOR NO KEY UPDATE
-)
 UPDATE runs SET lost_documents = true
-FROM under_way WHERE runs.id = under_way.id
-RETURNING runs.id
+WHERE id = $1 AND status <> ALL($2::text[]) AND NOT lost_documents
 """
 
 
-async def mark_runs(connection: Connection, place: Collection) -> list[RunId]:
-    """Tell the runs under way that documents of the collection go; return which they are."""
+async def mark_runs(connection: Connection, place: Collection, since: datetime) -> list[RunId]:
+    """Tell the runs under way that documents of the collection go.
+
+    Return which they are, and which have ended since then. Not for use inside a transaction:
+    workers hold the row of one run, and must not wait for who holds some and wants more.
+    """
     ended = [status.value for status in TERMINAL_STATUSES]
-    records = await connection.fetch(_MARK, place.workspace_id, place.name, ended)
-    return [RunId(record["id"]) for record in records]
+    records = await connection.fetch(_SINCE, place.workspace_id, place.name, ended, since)
+    run_ids = [RunId(record["id"]) for record in records]
+    for run_id in run_ids:
+        await connection.execute(_MARK, run_id, ended)
+    return run_ids
 
 
-_WAIT = "SELECT id FROM runs WHERE id = ANY($1::uuid[]) ORDER BY id FOR SHARE"
+_WAIT = "SELECT id FROM runs WHERE id = $1 FOR SHARE"
 
 
-async def wait_for_writers(connection: Connection, run_ids: Sequence[RunId]) -> None:
-    """Return when the transactions that were writing these runs have ended."""
-    await connection.execute(_WAIT, run_ids, timeout=ERASE_TIMEOUT_SECONDS)
+async def wait_for_writer(connection: Connection, run_id: RunId) -> None:
+    """Return when the transaction that was writing this run has ended."""
+    await connection.execute(_WAIT, run_id, timeout=ERASE_TIMEOUT_SECONDS)
 
 
 _DELETE = """
@@ -64,6 +79,7 @@ _DELETE_SOME = """
 DELETE FROM documents
 WHERE workspace_id = $1 AND collection = $2 AND id IN (
     SELECT id FROM documents WHERE workspace_id = $1 AND collection = $2 ORDER BY id LIMIT $3
+    FOR UPDATE
 )
 RETURNING id
 """
@@ -82,19 +98,34 @@ async def delete_one(connection: Connection, place: Collection, document_id: Doc
 async def delete_some(connection: Connection, place: Collection, limit: int) -> int:
     """Delete up to `limit` documents of a collection and what is kept of them; return how many."""
     records = await connection.fetch(_DELETE_SOME, place.workspace_id, place.name, limit)
+    if not records:
+        return 0
     await forget(connection, place, [DocumentId(record["id"]) for record in records])
     await collections.subtract(connection, place.workspace_id, place.name, len(records))
     return len(records)
 
 
 _RUNS = "SELECT id FROM runs WHERE workspace_id = $1 AND collection = $2"
+# Reviews, deletions of runs and other erasures change the same rows meanwhile. All take results
+# before the rows of runs, each in the order of their ids, and keep a run before they touch what
+# goes with it: nobody waits in a circle.
+_HOLD_RESULTS = """
+SELECT run_id FROM results WHERE run_id = ANY($1::uuid[]) AND document_id = ANY($2::text[])
+ORDER BY run_id, id FOR UPDATE
+"""
+_KEEP_RUNS = "SELECT id FROM runs WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE"
+_HOLD_RUNS = """
+SELECT id FROM runs
+WHERE workspace_id = $1 AND collection = $2 AND status = ANY($4::text[])
+  AND (id = ANY($3::uuid[]) OR warnings @> '[{"code": "unreadable_document_value"}]')
+ORDER BY id FOR NO KEY UPDATE
+"""
 # By keys, not a join: without statistics the planner would read all results for each batch.
 _FORGET = """
 UPDATE results
 SET evidence = forget_document(evidence), document_filename = NULL,
     candidates = forget_document_of_candidates(candidates), version = version + 1
 WHERE run_id = ANY($1::uuid[]) AND document_id = ANY($2::text[])
-RETURNING run_id
 """
 # What clients have cached of the runs shows their best results.
 _RENEW_RUNS = """
@@ -154,19 +185,30 @@ async def forget(
     """
     ended = [status.value for status in TERMINAL_STATUSES]
     arguments = (place.workspace_id, place.name, document_ids)
+    run_ids = await _hold_results(connection, place, document_ids)
+    await connection.execute(_FORGET, run_ids, document_ids, timeout=ERASE_TIMEOUT_SECONDS)
+    await connection.execute(_FORGET_PAIRS, *arguments)
+    await connection.execute(_FORGET_ANSWERS, *arguments)
+    await connection.execute(_HOLD_RUNS, place.workspace_id, place.name, run_ids, ended)
+    await connection.execute(_FORGET_EVENTS, run_ids, document_ids)
+    await connection.execute(_FORGET_WARNINGS, *arguments, ended)
+    await connection.execute(_RENEW_RUNS, run_ids, ended)
+
+
+async def _hold_results(
+    connection: Connection, place: Collection, document_ids: Sequence[DocumentId]
+) -> list[RunId]:
+    """Lock what runs found for the documents, and keep these runs; return which they are."""
     every_run = await connection.fetch(_RUNS, place.workspace_id, place.name)
     records = await connection.fetch(
-        _FORGET,
+        _HOLD_RESULTS,
         [record["id"] for record in every_run],
         document_ids,
         timeout=ERASE_TIMEOUT_SECONDS,
     )
-    run_ids = list({record["run_id"] for record in records})
-    await connection.execute(_FORGET_PAIRS, *arguments)
-    await connection.execute(_FORGET_ANSWERS, *arguments)
-    await connection.execute(_FORGET_EVENTS, run_ids, document_ids)
-    await connection.execute(_FORGET_WARNINGS, *arguments, ended)
-    await connection.execute(_RENEW_RUNS, run_ids, ended)
+    run_ids = sorted({RunId(record["run_id"]) for record in records})
+    await connection.execute(_KEEP_RUNS, run_ids)
+    return run_ids
 
 
 _FORGET_MISSING = """

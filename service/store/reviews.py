@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain import representation
-from service.domain.errors import ConflictError
+from service.domain.errors import ConflictError, NotFoundError
 from service.domain.events import EventType
 from service.domain.identifiers import ReferenceRowId, ResultId, RunId
 from service.domain.results import MatchResult, ResolvedBy, ReviewStatus
@@ -53,6 +53,8 @@ UPDATE runs SET event_seq = event_seq + $3, updated_at = clock_timestamp()
 WHERE id = $1 AND status = ANY($2::text[]) AND NOT dry_run
 RETURNING *
 """
+# First of all: who deletes the run takes its row, and then what goes with it, in this order too.
+_KEEP_RUN = "SELECT true FROM runs WHERE id = $1 FOR KEY SHARE"
 # In the order of their ids, so that two requests wait for each other and never deadlock.
 _LOCK = """
 SELECT id FROM results WHERE run_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE
@@ -90,8 +92,11 @@ async def record(
 
     One is missing when there is no such result, or it is no longer at `if_version`. A review
     without a choice, and one that is taken back to `pending`, returns to the proposal. Raises
-    ConflictError, so that nothing is written, when the run is not open to reviews.
+    ConflictError, so that nothing is written, when the run is not open to reviews, and
+    NotFoundError when it was deleted.
     """
+    if not await connection.fetchval(_KEEP_RUN, run.id):
+        raise NotFoundError(f"There is no run `{run.id}`.")
     await connection.fetch(_LOCK, run.id, [each.result_id for each in verdicts])
     records = await connection.fetch(
         _REVIEW,

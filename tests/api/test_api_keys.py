@@ -78,6 +78,7 @@ async def test_a_key_expires_when_it_was_told_to(api: Api) -> None:
         ({"expires_at": "2001-01-01T00:00:00Z"}, "/expires_at", "in the future"),
         ({"expires_at": "2031-01-01T00:00:00"}, "/expires_at", "timezone"),
         ({"expires_at": 1900000000}, "/expires_at", "a time like"),
+        ({"expires_at": "9999-12-31T23:59:59-12:00"}, "/expires_at", "before the year 10000"),
         ({"expires": "2031-01-01T00:00:00Z"}, "/expires", "Did you mean `expires_at`?"),
     ],
 )

@@ -13,6 +13,7 @@ from service.domain.identifiers import RunId
 from service.engine import erasing
 from service.store import erasure
 from tests.api.live import Live, running
+from tests.outages import lock_waits
 from tests.seeding import add_documents
 
 SECRET = "Alpine Metalworks of Mr Wiesengrund"
@@ -108,6 +109,39 @@ async def test_a_document_that_a_run_is_reading_leaves_nothing(live: Live) -> No
     assert (await result_of(live, run, "doc_000000"))["evidence"]["vendor"]["document_value"]
 
 
+@pytest.mark.parametrize("path", [f"{URL}/secret", f"{URL}?collection=default"])
+async def test_a_run_that_begins_while_a_document_goes_leaves_nothing(
+    live: Live, path: str
+) -> None:
+    live.executor.hold()
+    async with asyncio.TaskGroup() as tasks, live.world.database.transaction() as reader:
+        # The deletion has looked for runs that are under way, and gets no further.
+        await reader.execute("SELECT FROM documents FOR UPDATE")
+        deleting = tasks.create_task(live.client.delete(path))
+        await lock_waits(live.world.database)
+        run = await live.start()
+        await live.executor.has_taken.wait()
+    assert deleting.result().status_code == 200
+    live.executor.release()
+    assert (await live.wait_until_ended(run))["rows_processed"] == 6
+    assert "Wiesengrund" not in await whole_database(live)
+
+
+async def test_a_deletion_that_waits_for_one_run_holds_up_no_other(live: Live) -> None:
+    runs = sorted([(await live.completed())["id"] for _ in range(3)])
+    database, take = live.world.database, "SELECT 1 FROM runs WHERE id = $1 FOR UPDATE NOWAIT"
+    async with database.connection() as connection:
+        await connection.execute("UPDATE runs SET status = 'running'")
+    async with asyncio.TaskGroup() as tasks, database.transaction() as writer:
+        await writer.execute(take, runs[1])
+        deleting = tasks.create_task(live.client.delete(f"{URL}/secret"))
+        await lock_waits(database)
+        for other in (runs[0], runs[2]):
+            await writer.execute(take, other)
+    assert deleting.result().status_code == 200
+    assert "Wiesengrund" not in await whole_database(live)
+
+
 async def test_results_that_were_being_written_are_waited_for(live: Live) -> None:
     run = await live.completed()
     database = live.world.database
@@ -129,16 +163,9 @@ async def test_results_that_were_being_written_are_waited_for(live: Live) -> Non
         )
         await writer.execute("SELECT 1 FROM runs WHERE id = $1 FOR UPDATE", run["id"])
         deleting = tasks.create_task(live.client.delete(f"{URL}/secret"))
-        await _lock_waits(live)
+        await lock_waits(live.world.database)
     assert deleting.result().status_code == 200
     assert "Wiesengrund" not in await whole_database(live)
-
-
-async def _lock_waits(live: Live) -> None:
-    """Return once a statement waits for a lock."""
-    async with live.world.database.connection() as connection:
-        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            await connection.execute("SELECT pg_sleep(0.01)")
 
 
 @pytest.mark.parametrize("documents", [1, 3 * erasing.BATCH_DOCUMENTS])

@@ -16,6 +16,7 @@ from service.domain.results import ReviewStatus
 from service.store import reviews, runs
 from service.store.reviews import Review
 from tests.api.live import Live, running
+from tests.outages import lock_waits
 from tests.seeding import add_documents
 
 DOCUMENT = {"vendor": "Alpine Metalwork", "number": "N0"}
@@ -300,3 +301,15 @@ async def test_only_what_is_there_and_ones_own_can_be_reviewed(live: Live) -> No
     ]
     assert {(reply.status_code, reply.json()["code"]) for reply in replies} == {(404, "not_found")}
     assert (await fetch(live, run, result)).json() == result
+
+
+@pytest.mark.parametrize("path", ["/{}/review", "/review"])
+async def test_a_run_that_is_deleted_meanwhile_takes_no_review(live: Live, path: str) -> None:
+    run, result = await reviewable(live)
+    body = {"status": "rejected"} if "{}" in path else {"filter": {}, "status": "rejected"}
+    url = run["links"]["results"] + path.format(result["id"])
+    async with asyncio.TaskGroup() as tasks, live.world.database.transaction() as connection:
+        await connection.execute("DELETE FROM runs WHERE id = $1", run["id"])
+        reviewing = tasks.create_task(live.client.post(url, json=body))
+        await lock_waits(live.world.database)
+    assert (reviewing.result().status_code, reviewing.result().json()["code"]) == (404, "not_found")

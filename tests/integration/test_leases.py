@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -155,7 +156,7 @@ async def test_renewing_and_deleting_documents_never_wait_in_a_circle(
     async def mark() -> list[RunId]:
         place = Collection(world.workspace_id, DEFAULT_COLLECTION)
         async with database.connection() as connection:
-            return await erasure.mark_runs(connection, place)
+            return await erasure.mark_runs(connection, place, datetime.now(UTC))
 
     async with asyncio.TaskGroup() as tasks, database.transaction() as writing:
         await writing.execute("UPDATE runs SET version = version + 1 WHERE id = $1", held[1].run_id)
