@@ -219,7 +219,7 @@ async def test_many_are_approved_from_a_line_up_and_counted_first(
     async with signed_in(browser, service) as tab:
         await tab.go(f"/runs/{run_id}/review?queue=matched")
         await tab.page.get_by_role("button", name="Approve many").click()
-        await tab.page.get_by_label("Confidence at least").fill(str(line))
+        await tab.page.get_by_label("Confidence at least").fill(str(round(line * 100, 2)))
         await tab.sees(f"{len(above)} results would be approved.")
         await tab.page.get_by_role("button", name=f"Approve {len(above)}").click()
         await tab.sees(f"{len(above)} results approved.")
@@ -241,7 +241,7 @@ async def test_a_range_of_the_histogram_becomes_the_queue(
             await lowest.focus()
             for _ in range(18):
                 await tab.page.keyboard.press("ArrowRight")
-            await expect(lowest).to_have_attribute("aria-valuenow", "0.90")
+            await expect(lowest).to_have_attribute("aria-valuenow", "90")
         else:
             box = await tab.page.locator(".plot").bounding_box()
             assert box is not None
@@ -250,6 +250,6 @@ async def test_a_range_of_the_histogram_becomes_the_queue(
             await tab.page.mouse.down()
             await tab.page.mouse.move(box["x"] + 0.99 * box["width"], height)
             await tab.page.mouse.up()
-        await tab.sees("Confidence 0.90 to 1.00")
+        await tab.sees("Confidence 90 % to 100 %")
         await expect(card_of(tab.page).get_by_text(f"1 of {within}")).to_be_visible()
         assert "from=18&to=19" in tab.page.url

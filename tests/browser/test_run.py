@@ -139,12 +139,12 @@ async def test_a_bar_of_the_histogram_tells_its_number_and_leads_to_its_results(
     async with signed_in(browser, service, viewport=DESKTOP) as tab:
         page = tab.page
         await tab.go(f"/runs/{run_id}")
-        last = page.get_by_role("link", name="0.95 to 1.00: 3 results")
+        last = page.get_by_role("link", name="95 % to 100 %: 3 results")
         await last.focus()
         await expect(last.locator(".told")).to_have_css("opacity", "1")
         await page.keyboard.press("Enter")
         await tab.sees("3 results like that, 1 to 3 shown.")
-        assert await page.get_by_label("Confidence from").input_value() == "0.9500"
+        assert await page.get_by_label("Confidence from").input_value() == "95"
         assert await complaints(tab) == []
         await page.get_by_role("link", name="S0").click()
         await tab.sees("Why this row")

@@ -118,9 +118,9 @@ async def test_a_sample_follows_what_one_changes(
         shown = [int(await each.input_value()) for each in await sliders.all()]
         assert (shown[0], sum(shown)) == (80, 100)
 
-        await page.get_by_label("Match from").fill("1")
+        await page.get_by_label("Match from").fill("100")
         await tab.sees("0 of 20 documents would match.")
-        await page.get_by_label("Match from").fill("0.2")
+        await page.get_by_label("Match from").fill("20")
         await tab.sees("20 of 20 documents would match.")
         assert tab.complaints == []
 
@@ -131,7 +131,7 @@ async def test_options_outlive_a_reload_and_a_preview_leaves_nothing_behind(
     async with signed_in(browser, service) as tab:
         page = tab.page
         await set_up(tab, tmp_path, "options")
-        await page.get_by_label("Match from").fill("0.2")
+        await page.get_by_label("Match from").fill("20")
         date = page.get_by_role("group", name="invoice_date")
         await date.get_by_role("combobox", name="as", exact=True).select_option("exact")
         await date.get_by_text("More options").click()

@@ -2,7 +2,7 @@
 
 import { ask, runPath } from "./api.js";
 import { fill, h } from "./dom.js";
-import { count, plural } from "./words.js";
+import { count, inPercent, ofPercent, plural } from "./words.js";
 
 const SETTLE_MILLISECONDS = 250;
 
@@ -12,7 +12,7 @@ const SETTLE_MILLISECONDS = 250;
  */
 export function approveMany(runId, from) {
   return new Promise((resolve) => {
-    const line = h("input", { type: "number", min: "0", max: "1", step: "any", value: String(from), required: true, oninput: () => recount() });
+    const line = h("input", { type: "number", min: "0", max: "100", step: "any", value: String(inPercent(from)), required: true, oninput: () => recount() });
     const told = h("p", { role: "status" });
     const bar = h("progress", { class: "wide", hidden: true, max: "1", "aria-label": "Approved so far" });
     const go = h("button", { class: "primary", disabled: true }, "Approve");
@@ -32,11 +32,11 @@ export function approveMany(runId, from) {
     } },
     h("h2", { id: "many" }, "Approve many"),
     h("p", {}, "All matched results that still wait, from this confidence up:"),
-    h("label", { class: "field" }, h("span", {}, "Confidence at least"), line),
+    h("label", { class: "field" }, h("span", {}, "Confidence at least, in %"), line),
     told, bar, h("p", { class: "row" }, go, close)));
 
     const review = (isDry) => ask("POST", `${runPath(runId)}/results/review`, {
-      filter: { status: "pending", matched: true, min_confidence: Number(line.value) }, status: "approved", dry_run: isDry,
+      filter: { status: "pending", matched: true, min_confidence: ofPercent(line.value) }, status: "approved", dry_run: isDry,
     });
     const fail = (error) => {
       told.textContent = `${done ? `${plural(done, "result", "results")} approved, then: ` : ""}${error.message}`;
@@ -47,7 +47,7 @@ export function approveMany(runId, from) {
       clearTimeout(timer);
       go.disabled = true;
       timer = setTimeout(async () => {
-        if (!line.checkValidity()) return fill(told, "Give a confidence from 0 to 1.");
+        if (!line.checkValidity()) return fill(told, "Give a confidence from 0 to 100 %.");
         const mine = ++asked;
         try {
           const { total } = await review(true);

@@ -7,7 +7,7 @@ import { clipped, line, searchable } from "./listing.js";
 import { lookAtCollection, lookAtTable } from "./look.js";
 import { PREVIEW } from "./preview.js";
 import { COLLECTION_HEADS, TABLE_HEADS, collectionLine, deleteCollection, deleteTable, readCollections, readTables, remover, tableLine } from "./sources.js";
-import { ago, shortened } from "./words.js";
+import { ago, percent, shortened } from "./words.js";
 
 const MATCH_HEADS = [["Match", ""], ["With the table", ""], ["Documents", ""], ["Match from", "number"], ["Changed", ""], ["Actions", "actions"]];
 const MOST = 500;
@@ -69,7 +69,7 @@ function matchLine(config, names, remove, notice) {
   } }, "Run");
   return line(MATCH_HEADS, [
     clipped(name), table ? clipped(table) : h("span", { class: "dim" }, "a deleted table"), clipped(documentsOf(config)),
-    config.threshold.toFixed(2), ago(config.updated_at),
+    percent(config.threshold), ago(config.updated_at),
     [run, " ",
       h("a", { class: "button", href: `#/new?config=${id}`, "aria-label": `Edit ${name}` }, "Edit"), " ",
       h("a", { class: "button quiet", href: `#/?config=${id}`, "aria-label": `Runs of ${name}` }, "Runs"),

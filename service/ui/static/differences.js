@@ -5,19 +5,17 @@ const NEAR = 0.6;
 const MOST_CHARACTERS = 80;
 const MOST_PAIRS = 2500;
 const TOKENS = /[\p{L}\p{M}\p{N}]+|&|[^\p{L}\p{M}\p{N}&]+/gu;
-// Of a number only the digits count: separators and currencies are written in many ways.
-const DIGITS = /\d|\D+/g;
-const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+// Dates and numbers are written in many ways: equal signs in them mean nothing.
+const MEASURED = new Set(["date_range", "numeric_range"]);
 
 /**
  * Take both values apart into parts of `{text, differs}`. What is equal once it is normalised, case,
- * accents, punctuation and the order of words, does not differ.
+ * accents, punctuation and the order of words, does not differ; within dates and numbers nothing does.
  */
 export function differences(one, other, strategy) {
-  const left = tokens(one, strategy);
-  const right = tokens(other, strategy);
-  if (strategy === "numeric_range") markInOrder(left, right);
-  else if (squashed(left) === squashed(right)) [...left, ...right].forEach((token) => { token.isKnown = true; });
+  const left = tokens(one);
+  const right = tokens(other);
+  if (MEASURED.has(strategy) || squashed(left) === squashed(right)) [...left, ...right].forEach((token) => { token.isKnown = true; });
   else {
     pairEqual(left, right);
     pairNear(left, right);
@@ -52,19 +50,11 @@ function folded(text, kept, isFirst, isLast) {
 
 const normal = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/ß/g, "ss").replace(/^&$/, "and");
 
-function tokens(value, strategy) {
-  const isNumber = strategy === "numeric_range";
-  return (String(value ?? "").match(isNumber ? DIGITS : TOKENS) ?? []).map((text) => {
-    const isWord = (isNumber ? /\d/ : /[\p{L}\p{N}&]/u).test(text);
-    return { text, key: isWord ? keyOf(normal(text), strategy) : "", isWord, isKnown: !isWord, marks: null };
+function tokens(value) {
+  return (String(value ?? "").match(TOKENS) ?? []).map((text) => {
+    const isWord = /[\p{L}\p{N}&]/u.test(text);
+    return { text, key: isWord ? normal(text) : "", isWord, isKnown: !isWord, marks: null };
   });
-}
-
-/** In dates 09, 9 and September are the same. */
-function keyOf(word, strategy) {
-  if (strategy !== "date_range") return word;
-  const month = word.length >= 3 ? MONTHS.indexOf(word.slice(0, 3)) : -1;
-  return month >= 0 ? String(month + 1) : word.replace(/^0+(?=\d)/, "");
 }
 
 const squashed = (side) => side.map((token) => token.key).join("");

@@ -1,9 +1,10 @@
 // Why this score? The two records side by side, and a waterfall whose bars add up to the confidence.
 
+import { apart } from "./apart.js";
 import { differences, shortened } from "./differences.js";
 import { h } from "./dom.js";
 import { waterfall } from "./waterfall.js";
-import { confidence, count } from "./words.js";
+import { absence, confidence, count, percent } from "./words.js";
 
 const STRATEGIES = { exact: "exact", fuzzy: "alike", date_range: "date", numeric_range: "number" };
 const KINDS = { date_range: "a date", numeric_range: "a number" };
@@ -12,10 +13,10 @@ const HEADS = ["Field", "Document", "Reference", "Share of the confidence"];
 
 /**
  * A table of the mappings: both values with what differs marked, and each one's share. `threshold` is
- * drawn as a line, `reference` names the row.
+ * drawn as a line, `reference` names the row, `known` is the service's figure for the sum.
  */
-export function evidenceTable(evidence, { threshold = null, reference = "" } = {}) {
-  const { steps, sum } = waterfall(evidence);
+export function evidenceTable(evidence, { threshold = null, reference = "", known = null } = {}) {
+  const { steps, sum } = waterfall(evidence, known);
   return h("table", { class: "evidence" },
     h("thead", {}, h("tr", {}, HEADS.map((text) => h("th", { scope: "col" }, text === "Reference" && reference ? [text, h("small", { class: "clip", title: reference }, reference)] : text)))),
     h("tbody", {}, steps.map((step) => row(step, threshold))),
@@ -27,21 +28,22 @@ function row(step, threshold) {
   const { name, strategy, score, weight, from, share, shown } = step;
   const isUnread = (side) => step.unreadable === side || step.unreadable === "both";
   const values = [step.document_value, step.reference_value];
-  const texts = values.some(isMissing) || score === 1 || step.unreadable ? values.map((value) => [{ text: String(value ?? ""), differs: false }]) : differences(...values, strategy);
+  const isOneSided = values.some(absence) || Boolean(step.unreadable);
+  const texts = isOneSided || score === 1 ? values.map((value) => [{ text: String(value ?? ""), differs: false }]) : differences(...values, strategy);
+  const notes = ["", isOneSided ? "" : apart(step)];
   return h("tr", {},
     h("th", { scope: "row", title: name }, h("span", {}, name), h("small", {}, ` ${STRATEGIES[strategy] ?? strategy}`)),
     ["Document", "Reference"].map((side, at) => h("td", { "data-label": side },
-      written(values[at], texts[at], isUnread(side.toLowerCase()) ? KINDS[strategy] ?? strategy : null))),
+      written(values[at], texts[at], isUnread(side.toLowerCase()) ? KINDS[strategy] ?? strategy : null),
+      notes[at] ? h("small", { class: "apart" }, notes[at]) : null)),
     h("td", { "data-label": "Share" },
       track([["possible", from, weight], ["earned", from, share]], threshold, h("span", { class: "number" }, confidence(shown))),
-      h("small", { class: "number sum" }, weight ? `score ${confidence(score)} × weight ${confidence(weight)}` : "no weight here")));
+      h("small", { class: "number sum" }, weight ? `score ${confidence(score)} × weight ${percent(weight)}` : "not counted")));
 }
-
-const isMissing = (value) => value === null || value === undefined || value === "";
 
 /** A value; what is long is shortened around what differs, and shown whole on demand. */
 function written(value, parts, unreadAs) {
-  if (isMissing(value)) return h("span", { class: "dim" }, "missing");
+  if (absence(value)) return h("span", { class: "dim" }, absence(value));
   const short = shortened(parts);
   const place = h("span", { class: "value" }, short.parts.map(drawn));
   const whole = short.isWhole ? null : h("button", { class: "quiet small", onclick: () => {

@@ -2,7 +2,7 @@
 
 import { ask, runPath, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
-import { count, plural } from "./words.js";
+import { count, percent, plural } from "./words.js";
 
 export const BINS = 20;
 const MARKS = [0, 0.25, 0.5, 0.75, 1];
@@ -15,7 +15,7 @@ export const bounds = (bin) => ({
   max_confidence: bin === BINS - 1 ? "1" : ((bin + 1) / BINS - 0.0001).toFixed(4),
 });
 
-export const edge = (bin) => (bin / BINS).toFixed(2);
+export const edge = (bin) => percent(bin / BINS);
 
 /** Ask how many results each bin has. */
 export async function counts(runId, filters = {}) {
@@ -38,7 +38,7 @@ export function histogram(values, thresholds, { href = null } = {}) {
   const columns = Array.from({ length: BINS }, (_, bin) => column(bin, thresholds, href));
   const plot = h("div", { class: "plot" }, h("div", { class: "bars", role: "list", "aria-label": "Results by confidence" }, columns), limits(thresholds));
   const axis = h("div", { class: "axis", "aria-hidden": "true" }, MARKS.map((mark) => {
-    const text = h("span", {}, String(mark));
+    const text = h("span", {}, percent(mark));
     text.style.left = `${mark * 100}%`;
     return text;
   }));
@@ -78,7 +78,7 @@ function column(bin, thresholds, href) {
 /** Lines where a result is looked at, and where it counts as a match. */
 function limits({ threshold, review_threshold: review }) {
   return [["look", review], ["match", threshold]].filter(([name, at]) => at > 0 && (name === "match" || review < threshold)).map(([name, at]) => {
-    const line = h("span", { class: `limit-line ${name} ${at < 0.3 ? "early" : ""}` }, h("span", {}, `${name} from ${at}`));
+    const line = h("span", { class: `limit-line ${name} ${at < 0.3 ? "early" : ""}` }, h("span", {}, `${name} from ${percent(at)}`));
     line.style.left = `${at * 100}%`;
     return line;
   });

@@ -3,7 +3,7 @@
 import { fill, h } from "./dom.js";
 import { evidenceTable } from "./evidence.js";
 import { BINS, histogram, legend } from "./histogram.js";
-import { confidence, plural } from "./words.js";
+import { confidence, inPercent, ofPercent, percent, plural } from "./words.js";
 
 const NEAR = 4;
 
@@ -50,7 +50,7 @@ export function samplePanel(state, { explained, moved }) {
     fill(why, shown.length ? h("h2", {}, "Why these scores?") : null, shown.map((result) => {
       const details = h("details", { "data-document": result.document_id, open: opened.has(result.document_id) },
         h("summary", {}, `${result.document_filename ?? result.document_id} and ${result.candidates[0].reference_row_id}: ${confidence(result.confidence)}`),
-        h("div", { class: "scroll" }, evidenceTable(result.candidates[0].evidence, { threshold: state.threshold })));
+        h("div", { class: "scroll" }, evidenceTable(result.candidates[0].evidence, { threshold: state.threshold, known: result.candidates[0].confidence })));
       return details;
     }));
   }
@@ -83,13 +83,13 @@ export function countParts(confidences, { threshold, review }) {
 
 function slider(text, value, moved) {
   const shown = h("span", {});
-  const input = h("input", { type: "range", min: "0", max: "1", step: "0.01", oninput: () => {
-    shown.textContent = Number(input.value).toFixed(2);
-    moved(Number(input.value));
+  const input = h("input", { type: "range", min: "0", max: "100", step: "1", oninput: () => {
+    shown.textContent = percent(ofPercent(input.value));
+    moved(ofPercent(input.value));
   } });
   const show = (now) => {
-    input.value = String(now);
-    shown.textContent = now.toFixed(2);
+    input.value = String(inPercent(now));
+    shown.textContent = percent(now);
   };
   show(value);
   return { show, element: h("label", { class: "field" }, h("span", {}, `${text} `, shown), input) };

@@ -6,7 +6,7 @@ import { clipped } from "./listing.js";
 import { STRATEGIES, hasRare, optionFields } from "./options.js";
 import { mapping } from "./suggest.js";
 import { percents, reweigh } from "./weights.js";
-import { shortened } from "./words.js";
+import { absence, confidence, shortened } from "./words.js";
 
 const LONGEST_SAMPLE = 60;
 
@@ -141,6 +141,17 @@ function showPairs(list, each, mappings, results, chosen) {
     chosen.splice(0, chosen.length, ...new Set(places.map((place) => pairs[place]?.id)));
   }
   fill(list, pairs.filter((pair) => chosen.includes(pair.id)).map((pair) => h("li", {},
-    h("span", { class: "pair" }, cut(String(pair.document_value)), h("span", { class: "dim" }, " and "), cut(String(pair.reference_value ?? "nothing"))),
-    h("strong", { class: "number" }, `${Math.round(pair.score * 100)} %`))));
+    h("span", { class: "pair" }, valueOf(pair, "document"), h("span", { class: "dim" }, " and "), valueOf(pair, "reference")),
+    counts(pair, each) ? h("strong", { class: "number" }, confidence(pair.score)) : h("span", { class: "dim" }, "not counted"))));
+}
+
+/** What is missing in a document has no score: its weight went to the other fields. */
+const counts = (pair, each) => pair.weight > 0 || !each.weight;
+
+/** A value of one side, or what stands for it; one that was not understood says so. */
+function valueOf(pair, side) {
+  const value = pair[`${side}_value`];
+  if (absence(value)) return h("span", { class: "dim" }, absence(value));
+  const isUnread = pair.unreadable === side || pair.unreadable === "both";
+  return [cut(String(value)), isUnread ? h("span", { class: "unread" }, " unreadable") : null];
 }

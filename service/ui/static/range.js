@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { BINS, edge } from "./histogram.js";
-import { plural } from "./words.js";
+import { inPercent, plural } from "./words.js";
 
 const SETTLE_MILLISECONDS = 350;
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -4, PageUp: 4, Home: -BINS, End: BINS };
@@ -16,7 +16,7 @@ export function rangeOver(figure, values, onrange) {
   const chosen = h("span", { class: "chosen" });
   const edges = [0, BINS]; // between the bins
   const handles = ["Lowest confidence", "Highest confidence"].map((label, at) => h("span", {
-    class: "handle", role: "slider", tabindex: "0", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "1",
+    class: "handle", role: "slider", tabindex: "0", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100",
     onkeydown: (event) => step(event, at),
   }));
   let timer = null;
@@ -29,7 +29,7 @@ export function rangeOver(figure, values, onrange) {
     const within = values.slice(from, to).reduce((sum, value) => sum + value, 0);
     handles.forEach((handle, at) => {
       handle.style.left = `${(edges[at] / BINS) * 100}%`;
-      handle.setAttribute("aria-valuenow", edge(edges[at]));
+      handle.setAttribute("aria-valuenow", String(inPercent(edges[at] / BINS)));
       handle.setAttribute("aria-valuetext", `${edge(edges[at])}, ${plural(within, "result", "results")} between`);
     });
     plot.classList.toggle("ranged", from > 0 || to < BINS);

@@ -4,7 +4,7 @@ import { ask, runPath } from "./api.js";
 import { fill, h } from "./dom.js";
 import { aiNote, evidenceTable } from "./evidence.js";
 import { DEFAULT_LIMITS } from "./run.js";
-import { RESOLVERS, REVIEWED, confidence } from "./words.js";
+import { RESOLVERS, REVIEWED, byKey, confidence } from "./words.js";
 
 export async function showResult(here, runId, resultId) {
   const path = `${runPath(runId)}/results/${resultId}`;
@@ -23,19 +23,19 @@ export async function showResult(here, runId, resultId) {
     result.error ? h("p", { class: "notice bad" }, result.error) : null,
     run.dry_run ? null : h("p", {}, h("a", { class: "button primary", href: `#/runs/${runId}/review?result=${result.id}` }, "Review this")),
     aiNote(result.evidence, matched),
-    shown ? h("section", { class: "panel" }, h("h2", {}, matched ? "Why this row" : `The best candidate: ${shown}`), evidence(result.evidence, threshold, shown))
+    shown ? h("section", { class: "panel" }, h("h2", {}, matched ? "Why this row" : `The best candidate: ${shown}`), evidence(result.evidence, threshold, shown, result.rule_confidence))
       : h("p", { class: "empty" }, "No row of the reference data agrees with this document in anything."),
     others.length ? h("section", { class: "panel" }, h("h2", {}, "Other candidates"), others.map((each) =>
-      h("details", {}, h("summary", {}, each.reference_row_id, " ", h("span", { class: "number dim" }, confidence(each.confidence))), evidence(each.evidence, threshold, each.reference_row_id)))) : null,
+      h("details", {}, h("summary", {}, each.reference_row_id, " ", h("span", { class: "number dim" }, confidence(each.confidence))), evidence(each.evidence, threshold, each.reference_row_id, each.confidence)))) : null,
     past.data.length ? h("section", { class: "panel" }, h("h2", {}, "Reviews"), h("ul", { class: "told-of" }, past.data.map(reviewed))) : null);
 }
 
-const evidence = (given, threshold, reference) =>
-  h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Evidence for ${reference}` }, evidenceTable(given, { threshold, reference }));
+const evidence = (given, threshold, reference, known) =>
+  h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Evidence for ${reference}` }, evidenceTable(given, { threshold, reference, known }));
 
 function reviewed(review) {
   const row = review.matched_reference_row_id;
   return h("li", {},
-    h("p", {}, h("span", { class: `status ${review.status}` }, REVIEWED[review.status]), ` by ${review.reviewed_by} on ${new Date(review.reviewed_at).toLocaleString()}${row ? `, matched with ${row}` : ""}`),
+    h("p", {}, h("span", { class: `status ${review.status}` }, REVIEWED[review.status]), ` ${byKey(review.reviewed_by)} on ${new Date(review.reviewed_at).toLocaleString()}${row ? `, matched with ${row}` : ""}`),
     review.notes ? h("p", { class: "notes" }, review.notes) : null);
 }

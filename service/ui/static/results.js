@@ -3,7 +3,7 @@
 import { ask, runPath, withQuery } from "./api.js";
 import { choice, field, fill, h } from "./dom.js";
 import { showResult } from "./result.js";
-import { TERMINAL, RESOLVERS, REVIEWED, confidence, count, plural } from "./words.js";
+import { TERMINAL, RESOLVERS, REVIEWED, byKey, confidence, count, inPercent, ofPercent, plural } from "./words.js";
 
 const SIZE = 50;
 const CHOICES = [
@@ -64,7 +64,7 @@ export async function showResults(here, runId, resultId, query) {
 
   const drawForm = () => fill(parts.form,
     CHOICES.map(([name, text, options]) => field(text, choice(options, values[name] ?? "", (value) => change({ [name]: value })))),
-    h("span", { class: "between" }, bound("Confidence from", "min_confidence", values, change), bound("to", "max_confidence", values, change)),
+    h("span", { class: "between" }, bound("Confidence from %", "min_confidence", values, change), bound("to %", "max_confidence", values, change)),
     field("Document", h("input", { type: "search", placeholder: "its whole id", value: values.document_id ?? "", onchange: (event) => change({ document_id: event.target.value.trim() }) })));
 
   fill(here.view,
@@ -78,7 +78,8 @@ export async function showResults(here, runId, resultId, query) {
 const only = (values, names) => Object.fromEntries(names.map((name) => [name, values[name]]));
 
 function bound(label, name, values, change) {
-  const input = h("input", { type: "number", min: "0", max: "1", step: "any", value: values[name] ?? "", onchange: () => input.reportValidity() && change({ [name]: input.value }) });
+  const input = h("input", { type: "number", min: "0", max: "100", step: "any", value: values[name] ? String(inPercent(values[name])) : "", onchange: () =>
+    input.reportValidity() && change({ [name]: input.value === "" ? "" : String(ofPercent(input.value)) }) });
   return field(label, input);
 }
 
@@ -112,7 +113,7 @@ function row(runId, result) {
       : [h("span", { class: "clip", title: matched }, matched), hint(told?.reference_value)]),
     h("td", { "data-label": "Confidence" }, h("span", { class: "share" }, h("span", { class: "track", "aria-hidden": "true" }, bar), h("span", { class: "number" }, confidence(result.confidence)))),
     h("td", { "data-label": "Decided by" }, RESOLVERS[result.resolved_by] ?? result.resolved_by),
-    h("td", { "data-label": "Review" }, h("span", { class: `status ${result.status}` }, REVIEWED[result.status]), result.reviewed_by ? hint(result.reviewed_by) : null));
+    h("td", { "data-label": "Review" }, h("span", { class: `status ${result.status}` }, REVIEWED[result.status]), result.reviewed_by ? hint(byKey(result.reviewed_by)) : null));
 }
 
 const hint = (value) => (value === null || value === undefined ? null : h("small", { class: "clip", title: String(value) }, String(value)));

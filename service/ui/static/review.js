@@ -10,7 +10,7 @@ import { QUEUES, filtersOf, readOne, readQueue } from "./queue.js";
 import { reviewCard } from "./review_card.js";
 import { reviewSide } from "./review_side.js";
 import { DEFAULT_LIMITS } from "./run.js";
-import { REVIEWED, plural } from "./words.js";
+import { REVIEWED, byKey, plural } from "./words.js";
 
 const KEYS_SETTING = "matchstream-review-keys";
 const RANGE = ["range", "A range of confidence"];
@@ -218,7 +218,7 @@ function reviewer(here, state, parts) {
   };
 }
 
-const reviewedMeanwhile = ({ status, reviewed_by: by }) => `Someone else has reviewed this result meanwhile: ${REVIEWED[status]}${by ? ` by ${by}` : ""}.`;
+const reviewedMeanwhile = ({ status, reviewed_by: by }) => `Someone else has reviewed this result meanwhile: ${REVIEWED[status]}${by ? ` ${byKey(by)}` : ""}.`;
 
 /** Say what is not saved: because the service is away, or because it was refused. */
 function troublesOf(state, parts, outbox, look) {

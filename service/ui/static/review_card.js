@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { aiNote, evidenceTable } from "./evidence.js";
-import { REVIEWED, confidence, count } from "./words.js";
+import { REVIEWED, byKey, confidence, count } from "./words.js";
 
 /** The card; `show(state)` draws the result at hand, and `notes` is what was typed. */
 export function reviewCard(actions, limits) {
@@ -34,7 +34,7 @@ export function reviewCard(actions, limits) {
     const isNew = drawn?.card !== card || drawn.usesKeys !== state.usesKeys;
     if (isNew) drawResult(parts, card, state, actions);
     if (isNew || drawn.chosen !== state.chosen) {
-      fill(parts.evidence, candidate || Object.keys(card.evidence).length ? evidenceTable(candidate?.evidence ?? card.evidence, { threshold: limits.threshold, reference: candidate?.reference_row_id }) : h("p", { class: "dim" }, "No row of the reference data agrees with this document in anything."));
+      fill(parts.evidence, candidate || Object.keys(card.evidence).length ? evidenceTable(candidate?.evidence ?? card.evidence, { threshold: limits.threshold, reference: candidate?.reference_row_id, known: candidate?.confidence }) : h("p", { class: "dim" }, "No row of the reference data agrees with this document in anything."));
       parts.evidence.scrollTop = 0;
     }
     [...parts.candidates.querySelectorAll("button")].forEach((each, at) => each.setAttribute("aria-pressed", String(at === state.chosen)));
@@ -61,7 +61,7 @@ export function reviewCard(actions, limits) {
 function drawResult(parts, card, state, actions) {
   const { document_filename: filename, document_id: id, matched_reference_row_id: matched } = card;
   fill(parts.name, h("span", { class: "clip", title: filename ?? id }, filename ?? id), filename ? h("small", { class: "clip", title: id }, id) : null);
-  fill(parts.facts, h("span", { class: `status ${card.status}` }, REVIEWED[card.status], card.reviewed_by ? ` by ${card.reviewed_by}` : ""),
+  fill(parts.facts, h("span", { class: `status ${card.status}` }, REVIEWED[card.status], card.reviewed_by ? ` ${byKey(card.reviewed_by)}` : ""),
     `confidence ${confidence(card.confidence)}, `, matched ? ["matched with ", h("span", { class: "clip", title: matched }, matched)] : "no match");
   fill(parts.candidates, card.candidates.map((each, place) =>
     h("button", { class: "candidate", onclick: () => actions.choose(place) },

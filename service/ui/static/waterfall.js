@@ -1,18 +1,26 @@
 // How do the fields of a pair add up to its confidence? In steps that begin where the last ended; pure.
 
-const DIGITS = 10_000;
-const rounded = (value) => Math.round(value * DIGITS) / DIGITS;
+// As a person reads them, in tenths of a percent, rounded down as confidences are.
+const TENTHS = 1000;
+const tenths = (value) => Math.floor(value * TENTHS + 1e-3);
+// The service's own figure is rounded after the sum, the evidence before it.
+const ROUNDING = 0.0002;
 
 /**
  * The steps of a waterfall, in the order of the mappings, and where it ends. `from` and `share` are as
- * they are; `shown` are rounded to four digits so that they add up to `sum` exactly.
+ * they are; `shown` are rounded to tenths of a percent so that they add up to `sum` exactly. `known` is
+ * the figure that the service has for the sum.
  */
-export function waterfall(evidence) {
+export function waterfall(evidence, known = null) {
+  const told = Object.entries(evidence).filter(([name, each]) => name !== "ai" && "score" in each);
+  const exact = told.reduce((sum, [, each]) => sum + each.score * each.weight, 0);
+  const sum = known !== null && Math.abs(known - exact) < ROUNDING ? known : exact;
+  const last = told.findLastIndex(([, each]) => each.score * each.weight > 0);
   let reached = 0;
-  const steps = Object.entries(evidence).filter(([name, each]) => name !== "ai" && "score" in each).map(([name, each]) => {
+  const steps = told.map(([name, each], place) => {
     const from = reached;
-    reached += each.score * each.weight;
-    return { ...each, name, from, share: reached - from, shown: rounded(rounded(reached) - rounded(from)) };
+    reached = place === last ? sum : reached + each.score * each.weight;
+    return { ...each, name, from, share: reached - from, shown: (tenths(reached) - tenths(from)) / TENTHS };
   });
-  return { steps, sum: rounded(reached) };
+  return { steps, sum: tenths(sum) / TENTHS };
 }

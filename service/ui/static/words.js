@@ -14,8 +14,20 @@ export const TERMINAL = new Set(["completed", "failed", "cancelled"]);
 export const RUN_EVENTS = ["run.queued", "run.started", "run.progress", "run.ai_resolving", "run.completed", "run.failed", "run.cancelled"];
 
 export const count = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
-export const percent = (value) => (value === null || value === undefined ? "–" : `${(value * 100).toFixed(value === 1 || value === 0 ? 0 : 1)} %`);
-export const confidence = (value) => (value === null || value === undefined ? "–" : value.toFixed(4).replace(/0{1,2}$/, ""));
+const isNothing = (value) => value === null || value === undefined;
+
+/** A share in percent, with one digit after the point where there is one to show. */
+export const percent = (value) => (isNothing(value) ? "–" : `${Number((value * 100).toFixed(1))} %`);
+/** The same for confidences and scores, rounded down: what is below a threshold never looks as if it reached it. */
+export const confidence = (value) => (isNothing(value) ? "–" : `${Math.floor(value * 1000 + 1e-3) / 10} %`);
+/** What a control in percent holds for a share, and back. */
+export const inPercent = (share) => Number((share * 100).toFixed(2));
+export const ofPercent = (text) => Number((Number(text) / 100).toFixed(4));
+
+/** What stands for a value that is not there; null for one that is. */
+export const absence = (value) => (isNothing(value) ? "missing" : String(value).trim() ? null : "blank");
+/** Who reviewed, by the name of the key. */
+export const byKey = (name) => `by key ${name}`;
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
