@@ -12,13 +12,16 @@ import signal
 import sys
 import threading
 
+from service.domain import traces
+from service.domain.errors import Problem
 from service.engine.upload_parsing import UploadParser
-from service.ingest.instructions import PACKED, Instructions
+from service.ingest.instructions import PACKED, Instructions, Outcome, UploadFormat
 from service.ingest.limits import MAX_READER_MEMORY_BYTES
 
 ROWS = b"R"
 END = b"E"
 LENGTH_BYTES = 4
+_DAMAGED = "The file cannot be read: it is damaged, or holds what is not read here."
 
 
 def main() -> None:
@@ -30,10 +33,25 @@ def main() -> None:
     if instructions.format in PACKED:
         resource.setrlimit(resource.RLIMIT_AS, (MAX_READER_MEMORY_BYTES, MAX_READER_MEMORY_BYTES))
     with os.fdopen(int(sys.argv[1]), "rb") as file:
-        parser = UploadParser(file, instructions)
+        _read(UploadParser(file, instructions), instructions.format)
+
+
+def _read(parser: UploadParser, file_format: UploadFormat) -> None:
+    try:
         for block in parser.blocks():
             _write(ROWS, block)
-        _write(END, parser.outcome.to_json().encode())
+        outcome = parser.outcome
+    except (MemoryError, BrokenPipeError):
+        # The parent knows what they mean: it sees them as an end without a last frame.
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the edge of one upload: it fails alone
+        # Standard error is the service's log, which says nothing of values.
+        sys.stderr.write(f"{traces.describe(error)}\n")
+        if file_format not in PACKED:
+            sys.exit(1)
+        # The libraries that read these fail in many ways over a file that is damaged.
+        outcome = Outcome(problems=(Problem("bad_file", _DAMAGED),))
+    _write(END, outcome.to_json().encode())
 
 
 def _exit_with_parent() -> None:

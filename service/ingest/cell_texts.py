@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 # Beyond this a double no longer tells whole numbers apart.
 _LARGEST_WHOLE = 2**53
@@ -21,7 +22,7 @@ def write(value: object) -> str | None:
             return "true" if value else "false"
         case float():
             return _number(value)
-        case int():
+        case int() | UUID():
             return str(value)
         case Decimal():
             return f"{value:f}"

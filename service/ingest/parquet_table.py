@@ -9,7 +9,7 @@ from service.ingest import cell_texts
 from service.ingest.csv_table import check_column_names
 from service.ingest.json_values import text_fault
 from service.ingest.limits import BLOCK_ROWS, MAX_ROW_GROUP_BYTES
-from service.ingest.problems import Problems
+from service.ingest.problems import Problems, UnreadableError
 from service.ingest.tables import Cells, TableBlock
 
 
@@ -36,7 +36,10 @@ class ParquetTable:
             self._check(source)
             first = 1
             for batch in source.iter_batches(batch_size=BLOCK_ROWS, use_threads=False):
-                columns = [_values(arrow, column) for column in batch.columns]
+                columns = [
+                    self._values(arrow, first, *each)
+                    for each in zip(self.columns, batch.columns, strict=True)
+                ]
                 rows = [
                     self._write(number, values)
                     for number, values in enumerate(zip(*columns, strict=True), start=first)
@@ -44,6 +47,8 @@ class ParquetTable:
                 if rows and not self._problems:
                     yield TableBlock(first, rows)
                 first += len(rows)
+        except MemoryError:
+            raise
         except (arrow.ArrowException, OSError, ValueError) as error:
             message = "The file cannot be read as Parquet: it is damaged, cut off, or none."
             raise self._problems.stop("bad_file", message) from error
@@ -79,10 +84,22 @@ class ParquetTable:
                 self._problems.add("bad_value", message, row=number, column=name)
         return cells
 
-
-def _values(arrow: Any, column: Any) -> list[Any]:
-    if arrow.types.is_timestamp(column.type) and column.type.unit == "ns":
+    def _values(self, arrow: Any, first: int, name: str, column: Any) -> list[Any]:
         # Python's moments have microseconds.
-        column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
-    values: list[Any] = column.to_pylist()
-    return values
+        if arrow.types.is_timestamp(column.type) and column.type.unit == "ns":
+            column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
+        elif arrow.types.is_time64(column.type):
+            column = column.cast(arrow.time64("us"), safe=False)
+        try:
+            values: list[Any] = column.to_pylist()
+        except UnicodeDecodeError:
+            raise
+        except (OverflowError, ValueError) as error:
+            message = (
+                f"From row {first} on, column {name[:80]!r}: a value of the type "
+                f"{str(column.type)[:80]} cannot be read. Dates are read of the years 1 to 9999, "
+                "in time zones that are known here."
+            )
+            self._problems.add("bad_value", message, row=first, column=name)
+            raise UnreadableError from error
+        return values

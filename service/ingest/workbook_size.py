@@ -21,10 +21,12 @@ def measure(file: BinaryIO, most: int) -> int:
     try:
         with ZipFile(file) as archive:
             members = archive.infolist()
-    except (BadZipFile, OSError, ValueError) as error:
+    except (BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise NotAWorkbookError("is not an XLSX workbook, or is cut off.") from error
     total = 0
     for member in members:
+        if member.header_offset < 0:
+            raise NotAWorkbookError("is damaged.")
         total += _measure_member(file, member, most - total)
         if total > most:
             break

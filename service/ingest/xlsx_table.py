@@ -22,6 +22,7 @@ from service.ingest.json_values import text_fault
 from service.ingest.limits import (
     BLOCK_CHARACTERS,
     BLOCK_ROWS,
+    MAX_COLUMNS,
     MAX_SHEETS_LISTED,
     MAX_WORKBOOK_BYTES,
 )
@@ -88,16 +89,20 @@ class XlsxTable:
     def _rows(self, sheet: CalamineSheet) -> Iterator[Cells]:
         """Yield the rows that are not empty, each with the cells that merged ones cover."""
         left = (sheet.start or (0, 0))[1]
-        merged = sorted(sheet.merged_cell_ranges or ())
+        # The last one begins first.
+        merged = sorted(sheet.merged_cell_ranges or (), reverse=True)
         covering: list[tuple[tuple[int, int], tuple[int, int], str | None]] = []
         for place, values in enumerate(sheet.iter_rows()):
             cells: Cells = [cell_texts.write(value) or None for value in values]
-            while merged and merged[0][0][0] <= place:
-                start, end = merged.pop(0)
+            while merged and merged[-1][0][0] <= place:
+                start, end = merged.pop()
                 column = start[1] - left
                 value = cells[column] if 0 <= column < len(cells) else None
                 covering.append((start, end, value))
             covering = [each for each in covering if each[1][0] >= place]
+            if len(covering) > MAX_COLUMNS:
+                message = "The merged cells of the sheet lie over each other: save it as CSV."
+                raise self._problems.stop("bad_file", message)
             for (_, first), (_, last), value in covering:
                 for column in range(max(first - left, 0), min(last - left + 1, len(cells))):
                     cells[column] = value

@@ -6,7 +6,9 @@ import zipfile
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 import pyarrow as arrow  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
@@ -211,7 +213,30 @@ def sparse() -> bytes:
     return output.getvalue()
 
 
+def of_a_later_version() -> bytes:
+    """A workbook that says it takes a later program to unpack it."""
+    content = bytearray(make(ORDERS))
+    struct.pack_into("<H", content, content.index(b"PK\x01\x02") + 6, 99)
+    return bytes(content)
+
+
+def inserted() -> bytes:
+    """A workbook whose members lie elsewhere than its directory says."""
+    content = make(ORDERS)
+    directory = content.index(b"PK\x01\x02")
+    return content[directory - 9 :]
+
+
 BAD_BOOKS: dict[str, tuple[bytes, str]] = {
+    "of a later version": (
+        of_a_later_version(),
+        "The file is not an XLSX workbook, or is cut off.",
+    ),
+    "members before the file": (inserted(), "The file is damaged."),
+    "merged over each other": (
+        make(Sheet("S", [["a"], ["x"]], merged=tuple(f"A1:A{n}" for n in range(2, 1_100)))),
+        "The merged cells of the sheet lie over each other: save it as CSV.",
+    ),
     "no archive": (b"id,name\n1,x\n", "The file is not an XLSX workbook, or is cut off."),
     "cut off": (make(ORDERS)[:-200], "The file is not an XLSX workbook, or is cut off."),
     "no workbook": (b"PK\x05\x06" + bytes(18), "The file cannot be read as an XLSX workbook."),
@@ -252,6 +277,7 @@ async def test_an_unknown_sheet_is_told_with_those_that_are_there(api: Api) -> N
     assert problem["errors"][0]["pointer"] == "/sheet"
 
 
+KEY = UUID("01934f2e-8a4c-7c1e-9b3d-2f6a5c8e1d70")
 NOON = datetime(2024, 2, 29, 12, 30, tzinfo=UTC)
 
 
@@ -272,6 +298,10 @@ async def test_parquet_is_read_with_its_values_as_text(api: Api) -> None:
             "at": arrow.array([NOON, None, None], arrow.timestamp("ns", "UTC")),
             "paid": [True, False, None],
             "city": arrow.array(["Lyon", "Lyon", None]).dictionary_encode(),
+            "time": arrow.array([1_000, None, None], arrow.time64("ns")),
+            "key": arrow.ExtensionArray.from_storage(
+                arrow.uuid(), arrow.array([KEY.bytes, None, None], arrow.binary(16))
+            ),
         }
     )
     content = parquet(table, row_group_size=2)
@@ -279,11 +309,13 @@ async def test_parquet_is_read_with_its_values_as_text(api: Api) -> None:
     assert rows[0] == {
         "id": "a", "count": "7", "price": "1.5", "exact": "1.10", "day": "2024-02-29",
         "at": "2024-02-29T12:30:00+00:00", "paid": "true", "city": "Lyon",
+        "time": "00:00:00.000001", "key": str(KEY),
     }  # fmt: skip
     assert [row["count"] for row in rows] == ["7", None, str(2**60)]
     assert [row["price"] for row in rows] == ["1.5", "2", None]
 
 
+TENSOR = arrow.FixedShapeTensorArray.from_numpy_ndarray(np.zeros((1, 2, 2)))
 BAD_PARQUET: dict[str, tuple[bytes, str]] = {
     "none": (b"id,name\n", "The file cannot be read as Parquet: it is damaged, cut off, or none."),
     "cut off": (parquet(arrow.table({"a": [1]}))[:-20], "The file cannot be read as Parquet"),
@@ -293,6 +325,14 @@ BAD_PARQUET: dict[str, tuple[bytes, str]] = {
     "repeated": (
         parquet(arrow.Table.from_arrays([arrow.array([1]), arrow.array([2])], ["a", "a"])),
         "The header names the column 'a' more than once.",
+    ),
+    "a date of no year": (
+        parquet(arrow.table({"a": arrow.array([2**30], arrow.int32()).cast(arrow.date32())})),
+        "From row 1 on, column 'a': a value of the type date32[day] cannot be read",
+    ),
+    "a tensor": (
+        parquet(arrow.table({"a": TENSOR})),
+        "The file cannot be read: it is damaged, or holds what is not read here.",
     ),
     "NUL": (parquet(arrow.table({"a": ["x", "x\0"]})), "Row 2, column 'a': the value contains"),
 }
