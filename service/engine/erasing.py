@@ -47,5 +47,5 @@ async def erase_collection(database: Database, place: Collection) -> int:
         async with database.connection() as connection:
             await erasure.wait_for_writer(connection, run_id)
         async with database.transaction() as connection:
-            await erasure.forget_missing(connection, run_id, 0)
+            await erasure.forget_missing(connection, place, run_id, 0)
     return total

@@ -119,6 +119,7 @@ class Outbox:
             await ai_decisions.remember(connection, run.workspace_id, run.id, answers)
             cached, requests, usage, cost = taken
             step = ai_passes.Step(
+                documents=[each.document_id for each in decisions],
                 matched=changed.matched,
                 confidence_sum=changed.confidence_sum,
                 resolved=len(decisions) - unresolved,

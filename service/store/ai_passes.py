@@ -4,14 +4,16 @@ Where a lease is asked for, each function changes the run's row only while the l
 caller's, and raises LeaseLostError when it is not, so that the transaction is rolled back.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain.ai import AiFigures, AiStatus, Usage
 from service.domain.configs import MatchingRules
-from service.domain.identifiers import RunId, WorkspaceId
+from service.domain.identifiers import DocumentId, RunId, WorkspaceId
 from service.domain.runs import Lease, Run, RunStatus, RunWarning, sources_of
 from service.store import erasure, run_lifecycle, runs
 from service.store.database import Connection
+from service.store.erasure import Collection
 
 # Sorting the results of a large run; a server that stands still is noticed all the same.
 CHOOSE_TIMEOUT_SECONDS = 3600.0
@@ -128,9 +130,10 @@ AI_WARNINGS = frozenset({SHARE_REACHED, UNRESOLVED})
 class Step:
     """What a batch of decisions adds to the figures; `confidence_sum` in ten-thousandths.
 
-    `warnings` are the run's warnings with the batch's already added.
+    `documents` are those decided; `warnings` are the run's with the batch's already added.
     """
 
+    documents: Sequence[DocumentId]
     matched: int
     confidence_sum: int
     resolved: int
@@ -177,7 +180,7 @@ async def advance(connection: Connection, lease: Lease, step: Step) -> Run:
     run = run_lifecycle.held(record)
     if run.lost_documents:
         # What was decided was read before.
-        await erasure.forget_missing(connection, run.id, 0)
+        await erasure.forget_gone(connection, Collection.of(run), run.id, step.documents)
     await runs.tell_progress(connection, run)
     return run
 

@@ -15,6 +15,7 @@ from service.domain.reference import ReferenceVersion
 from service.domain.runs import Lease, Phase, Run, RunStatus, RunWarning, sources_of
 from service.store import configs, erasure, runs
 from service.store.database import Connection, Record, fetch_one
+from service.store.erasure import Collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ async def advance(connection: Connection, lease: Lease, step: Advance) -> Run:
     run = held(record)
     if run.lost_documents:
         first_position = (run.rows_processed or 0) - step.processed
-        await erasure.forget_missing(connection, run.id, first_position)
+        await erasure.forget_missing(connection, Collection.of(run), run.id, first_position)
     await runs.tell_progress(connection, run)
     return run
 
@@ -169,7 +170,7 @@ async def _finish(
     )
     run = held(record)
     if run.lost_documents:
-        await erasure.forget_missing(connection, run.id, 0)
+        await erasure.forget_missing(connection, Collection.of(run), run.id, 0)
     await runs.tell(connection, run)
     return run
 

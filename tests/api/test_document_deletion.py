@@ -12,6 +12,7 @@ import pytest
 from service.domain.identifiers import RunId
 from service.engine import erasing
 from service.store import erasure
+from service.store.erasure import Collection
 from tests.api.live import Live, running
 from tests.outages import lock_waits
 from tests.seeding import add_documents
@@ -204,7 +205,8 @@ async def test_what_is_forgotten_is_not_written_again(live: Live) -> None:
     await live.client.delete(URL, params={"collection": "default"})
     async with live.world.database.transaction() as connection:
         before = await connection.fetch("SELECT ctid, xmin FROM results ORDER BY document_id")
-        await erasure.forget_missing(connection, RunId(UUID(run["id"])), 0)
+        place = Collection(live.world.workspace_id, "default")
+        await erasure.forget_missing(connection, place, RunId(UUID(run["id"])), 0)
         after = await connection.fetch("SELECT ctid, xmin FROM results ORDER BY document_id")
     assert after == before
 

@@ -15,6 +15,7 @@ from service.store import (
     collections,
     configs,
     documents,
+    erasure,
     events,
     idempotency,
     leases,
@@ -230,6 +231,15 @@ QUESTIONS = {
     ),
     "documents: how many": Question(
         collections._COUNT_DOCUMENTS, f"'{WORKSPACE}', 'c_00015000'", "collections_pkey", 1
+    ),
+    "documents that are still there": Question(
+        erasure._STILL_THERE,
+        f"'{WORKSPACE}', 'default', ARRAY['doc_00015000']",
+        "documents_pkey",
+        1,
+    ),
+    "results of documents that are gone": Question(
+        erasure._FORGET_GONE, f"'{RUN}', ARRAY['doc_000001']", "results_pkey", 1
     ),
     "rows: first page": Question(reference._ROWS_PAGE, f"1, 0, {ROWS}, 51", ROWS_INDEX, 51),
     "rows: far down": Question(reference._ROWS_PAGE, f"1, 15000, {ROWS}, 51", ROWS_INDEX, 51),
