@@ -45,9 +45,9 @@ class Story:
         return f"/v1/matching/runs/{self.run.id}/events"
 
 
-async def begin(world: World, told: int = 0) -> Story:
-    """Start a run by hand, with so many `run.progress` told already."""
-    run = await world.queue()
+async def begin(world: World, told: int = 0, **changes: object) -> Story:
+    """Start a run by hand, as `World.queue` is told, with so many `run.progress` told already."""
+    run = await world.queue(**changes)
     async with world.database.transaction() as connection:
         claim = await leases.claim(connection, WorkerId(new_id()), LEASE_SECONDS, [])
         assert claim is not None

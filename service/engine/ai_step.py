@@ -87,7 +87,7 @@ async def _choose(progress: Progress, rules: MatchingRules) -> None:
     async def choose(connection: Connection, lease: Lease) -> Run:
         return await ai_passes.choose(connection, lease, progress.run, rules)
 
-    await progress.write(choose)
+    await progress.write_at_length(choose)
 
 
 def _failed(run: Run, error: str) -> PassEnd:

@@ -40,7 +40,8 @@ class Progress:
 
     def took(self, run: Run) -> None:
         """Go on from a state that was just committed, and wake whoever follows the run."""
-        self.run = run
+        if run.last_event_id >= self.run.last_event_id:
+            self.run = run
         self._told_at = time.monotonic()
         self._signals.notify(run_topic(run.id), workspace_topic(run.workspace_id))
 
@@ -84,6 +85,15 @@ class Progress:
             async with leases.writing(self._database, self._lease) as connection:
                 changed = await change(connection, self._lease)
             self.took(changed)
+
+    async def write_at_length(self, change: Callable[[Connection, Lease], Awaitable[Run]]) -> None:
+        """Make a change that may take minutes, as `write` does, while `say_alive` goes on.
+
+        It touches the run's row last, and leaves its phase and counters alone.
+        """
+        async with leases.writing(self._database, self._lease) as connection:
+            changed = await change(connection, self._lease)
+        self.took(changed)
 
     async def say_alive(self) -> None:
         """Write an event whenever the run has been silent for some seconds, until cancelled."""

@@ -1,0 +1,55 @@
+"""Does the AI pass get on with its run, whatever the database makes it wait for?"""
+
+import asyncio
+from pathlib import Path
+
+from service.domain.ai import AiFigures, Plan
+from service.domain.runs import Phase
+from service.engine import ai_step, signals
+from service.engine.progress import Progress
+from service.engine.signals import QUEUE
+from service.store.database import Database
+from tests import story
+from tests.fake_ai import vendor
+from tests.fake_ai.accounts import account
+from tests.fake_ai.vendor import Vendor
+from tests.seeding import RULES, AiSetup, make_world, running_engine
+
+PATIENCE_SECONDS = 15
+
+
+async def test_a_run_is_heard_of_while_its_documents_are_chosen(database: Database) -> None:
+    world = await make_world(database)
+    begun = await story.begin(world, dry_run=True)
+    async with signals.running(database) as live, asyncio.timeout(PATIENCE_SECONDS):
+        progress = Progress(database, live, begun.lease, begun.run)
+        async with asyncio.TaskGroup() as tasks, database.transaction() as connection:
+            await connection.execute("LOCK TABLE ai_documents IN ACCESS EXCLUSIVE MODE")
+            choosing = tasks.create_task(ai_step.carry_out(database, None, Plan(), progress, RULES))
+            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await connection.execute("SELECT pg_sleep(0.01)")
+            await progress.enter(Phase.MATCHING)
+            heard = progress.run.last_event_id
+    assert heard == begun.run.last_event_id + 1
+    assert isinstance(choosing.result(), AiFigures)
+    assert (await world.fetch(begun.run)).last_event_id == progress.run.last_event_id == heard + 1
+
+
+async def test_a_statement_of_the_pass_that_always_takes_too_long_counts_against_it(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    world = await make_world(database)
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        vendor.running(Vendor()) as url,
+        Database.open(database_url, statement_seconds=0.5) as impatient,
+        running_engine(impatient, tmp_path, ai=AiSetup(account(url))) as engine,
+        database.transaction() as connection,
+    ):
+        # What was answered before is read in a step deep inside the pass.
+        await connection.execute("LOCK TABLE ai_answers IN ACCESS EXCLUSIVE MODE")
+        run = await world.queue(ai=True)
+        with engine.signals.subscribe(QUEUE) as wake:
+            engine.signals.notify(QUEUE)
+            while (await world.fetch(run)).attempts_without_progress < 2:
+                await wake.wait()
