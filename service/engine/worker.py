@@ -127,13 +127,12 @@ class Worker:
         except* LeaseLostError:
             log.info("lease_lost", action="stop", run_id=run_id)
         except* UnavailableError as group:
-            reason = group.exceptions[0]
             # A statement that always takes too long would be begun again for ever.
-            work.is_at_fault = isinstance(reason, TookTooLongError)
-            log.warning("database_away", action="run", run_id=run_id, reason=str(reason))
+            work.is_at_fault = group.subgroup(TookTooLongError) is not None
+            log.warning("database_away", action="run", run_id=run_id, reason=_sentence(group))
             await asyncio.sleep(RETRY_SECONDS)
         except* MatchingFailedError as group:
-            failure = str(group.exceptions[0])
+            failure = _sentence(group)
         except* Exception:  # the edge of one run: its failure must not end the service
             log.exception("run_failed_unexpectedly", action="fail", run_id=run_id)
             failure = _UNEXPECTED
@@ -206,6 +205,13 @@ class Worker:
                 # If the lease is still ours, the run was stuck, and may be so again.
                 work.is_ending = work.is_at_fault = True
                 self._tasks[run_id].cancel()
+
+
+def _sentence(error: Exception) -> str:
+    """Say what happened first, however deep in groups of tasks."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
 
 
 @asynccontextmanager
