@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from typing import Annotated, TypeAlias
+from urllib.parse import quote
 
 import typer
 
 from service.cli import asking
 from service.cli.answers import JsonObject
-from service.cli.client import API_KEYS, RUNS, WEBHOOKS, Client, segment
-from service.domain.errors import MatchstreamError
+from service.cli.client import API_KEYS, RUNS, WEBHOOKS, Client
 
 MOST = 50
 # A person waits at the prompt meanwhile.
@@ -25,11 +25,7 @@ def run_ids(context: typer.Context, incomplete: str) -> Completions:
 
 def result_ids(context: typer.Context, incomplete: str) -> Completions:
     """Complete the id of a result of the run that was named before: what is yet to be reviewed."""
-    run = str(context.params.get("run") or "")
-    try:
-        path = f"{RUNS}/{segment(run)}/results"
-    except MatchstreamError:
-        return []
+    path = f"{RUNS}/{quote(str(context.params['run']), safe='')}/results"
     return _ids(context, path, {"status": "pending"}, incomplete, _result)
 
 
@@ -62,8 +58,7 @@ def _ids(
 
     try:
         found = asking.ask(context.params.get("url"), question)
-    except (MatchstreamError, TimeoutError):
-        # A shell that completes has no place for a sentence.
+    except Exception:  # noqa: BLE001 - a prompt that completes has no place for any failure
         return []
     return [(each["id"], told(each)) for each in found if each["id"].startswith(incomplete)]
 

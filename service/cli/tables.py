@@ -46,14 +46,17 @@ def print_json(value: object) -> None:
 def aligned(lines: Sequence[Sequence[str]], width: int) -> list[str]:
     """Lay cells out in columns, the widest of which are cut until a line fits the width.
 
-    The first column holds ids, which one copies: it is never cut.
+    The first column holds ids, which one copies: it is never cut. The last ones are left out where
+    they have no room at all.
     """
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    while len(widths) > 1 and _total([widths[0], *(_least(each) for each in widths[1:])]) > width:
+        widths.pop()
     while _total(widths) > width and max(widths[1:], default=0) > _LEAST_WIDTH:
         place = max(range(1, len(widths)), key=widths.__getitem__)
         widths[place] -= 1
     return [
-        GAP.join(_fit(cell, size) for cell, size in zip(line, widths, strict=True)).rstrip()
+        GAP.join(_fit(cell, size) for cell, size in zip(line, widths, strict=False)).rstrip()
         for line in lines
     ]
 
@@ -61,6 +64,10 @@ def aligned(lines: Sequence[Sequence[str]], width: int) -> list[str]:
 def printable(text: str) -> str:
     """Write a text that came from elsewhere so that it moves no terminal and no column."""
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
+
+
+def _least(size: int) -> int:
+    return min(size, _LEAST_WIDTH)
 
 
 def _total(widths: Sequence[int]) -> int:

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -45,6 +47,9 @@ def test_beside_a_running_service_it_needs_neither_address_nor_key(tmp_path: Pat
 
         best = run_command(data, "results", run["id"], "--limit", "1", "--json")
         result = json.loads(best.stdout)
+        begun = (("wat",), ("watch", ""), ("review", run["id"], result["id"][:-1]))
+        offered = completed_by_bash(data, *begun)
+        assert offered == [["watch"], [run["id"]], [result["id"]]]
         reviewed = run_command(data, "review", run["id"], result["id"], "approved")
         assert reviewed.stdout == f"{result['document_id']}: approved\n"
         approved = run_command(data, "results", run["id"], "--status", "approved")
@@ -116,6 +121,29 @@ def test_a_signal_cancels_the_run_and_a_run_that_others_cancel_is_told(
         assert json.loads(said)["status"] == "cancelled"
         followed = run_command(data, "watch", queued["id"], extra=extra)
         assert followed.returncode == 130
+
+
+def completed_by_bash(data: Path, *lines: tuple[str, ...]) -> list[list[str]]:
+    """Install completion as the README says; return what bash then offers for the last words."""
+    installed = [f"{Path(COMMAND).name} --install-completion >&2", ". ~/.bashrc"]
+    asked = [
+        f"COMP_WORDS=(matchstream {shlex.join(words)}); COMP_CWORD={len(words)}; COMPREPLY=(); "
+        '$(complete -p matchstream | grep -o "_[a-z_]*completion") matchstream; '
+        'echo "${COMPREPLY[*]}"'
+        for words in lines
+    ]
+    done = subprocess.run(
+        ["bash", "-c", "\n".join([*installed, *asked])],
+        capture_output=True,
+        text=True,
+        env={
+            **environment(data),
+            "HOME": str(data.parent),
+            "PATH": f"{Path(COMMAND).parent}:{os.defpath}",
+        },
+        check=True,
+    )
+    return [line.split() for line in done.stdout.splitlines()]
 
 
 @contextmanager

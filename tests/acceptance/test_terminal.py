@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.live import Live, running
+from tests.api.live import running
 from tests.service_process import COMMAND
 
 # Where everything is tested, it has to be there.
@@ -19,6 +19,11 @@ pytestmark = pytest.mark.skipif(
 
 SECONDS = 30.0
 ESCAPE = "\x1b"
+# Without the size of a terminal that Python's line editor puts into the environment.
+SHELL = ("env", "-u", "COLUMNS", "-u", "LINES", "PS1=$ ", "sh")
+NARROW = 50
+# A header and two runs, each on one line.
+LISTED = 3
 
 
 class Terminal:
@@ -51,16 +56,18 @@ class Terminal:
         return shown
 
 
-def command_line(live: Live, folder: Path, variables: str) -> str:
-    """Write the command that matches two small files with the service."""
+def match_command(folder: Path) -> str:
+    """Write the command that matches two small files."""
     (folder / "orders.csv").write_text("vendor\nVega Logistik\nNordwind Energie\n")
     (folder / "invoices.csv").write_text("name\nVega\nNordwind\n")
-    key = live.client.headers["Authorization"].removeprefix("Bearer ")
-    settings = f"MATCHSTREAM_URL={live.client.base_url} MATCHSTREAM_API_KEY={key} {variables}"
-    return (
-        f"cd {folder}; clear; env {settings} {COMMAND} match invoices.csv --against orders.csv "
-        "--map name=vendor:fuzzy:1; echo ended $?"
-    )
+    return f"{COMMAND} match invoices.csv --against orders.csv --map name=vendor:fuzzy:1"
+
+
+async def enter(terminal: Terminal, folder: Path, *lines: str) -> None:
+    """Clear the screen, and let the shell run the lines."""
+    script = folder / "go"
+    script.write_text("\n".join(["clear", *lines]))
+    await terminal.tell("send-keys", f". {script}", "Enter")
 
 
 @pytest.mark.parametrize(
@@ -76,22 +83,38 @@ async def test_a_run_is_drawn_whole_and_stays_so_when_the_terminal_is_resized(
 ) -> None:
     terminal = Terminal()
     async with running(database_url, tmp_path / "service") as live:
+        key = live.client.headers["Authorization"].removeprefix("Bearer ")
+        settings = f"MATCHSTREAM_URL={live.client.base_url} MATCHSTREAM_API_KEY={key}"
         live.executor.hold()
         try:
-            await terminal.tell(
-                "new-session", "-d", "-x", str(width), "-y", "40", "env", "PS1=$ ", "sh"
-            )
-            line = command_line(live, tmp_path, variables)
-            (tmp_path / "go").write_text(line)
-            await terminal.tell("send-keys", f". {tmp_path / 'go'}", "Enter")
+            await terminal.tell("new-session", "-d", "-x", str(width), "-y", "40", *SHELL)
+            begin = (f"cd {tmp_path}", f"export {settings} {variables}")
+            await enter(terminal, tmp_path, *begin, match_command(tmp_path), "echo ended $?")
             begun = await terminal.wait_for("Matching")
             await terminal.tell("resize-window", "-x", str(narrowed))
             live.executor.release()
             ended = await terminal.wait_for("ended 0")
+
+            live.executor.hold()
+            run = await live.start()
+            await enter(terminal, tmp_path, f"{COMMAND} watch", "echo watched $?")
+            followed = await terminal.wait_for("Matching")
+            await terminal.tell("resize-window", "-x", str(width))
+            live.executor.release()
+            watched = await terminal.wait_for("watched 0")
+
+            await terminal.tell("resize-window", "-x", str(NARROW))
+            await enter(terminal, tmp_path, f"{COMMAND} runs", "echo listed $?")
+            listed = await terminal.wait_for("listed 0")
         finally:
             await terminal.tell("kill-server")
-    assert ("░" in begun) == has_bar
-    assert sum("/2 documents" in each for each in ended.splitlines()) == int(has_bar)
-    assert "of 2 documents matched" in ended
+    for drawn, last, count in ((begun, ended, 2), (followed, watched, 20)):
+        assert ("░" in drawn) == has_bar
+        assert sum(f"/{count} documents" in each for each in last.splitlines()) == int(has_bar)
+        assert f"of {count} documents matched" in last
+    lines = listed.splitlines()
+    header = next(place for place, line in enumerate(lines) if line.startswith("id "))
+    assert lines[header + 1].startswith(f"{run['id']}  completed")
+    assert lines.index("listed 0") - header == LISTED
     if variables:
-        assert ESCAPE not in ended
+        assert ESCAPE not in ended + watched + listed

@@ -47,8 +47,9 @@ class StepExecutor:
         self.has_taken = asyncio.Event()
 
     def hold(self) -> None:
-        """Give out nothing until `step` or `release`."""
+        """Give out nothing until `step` or `release`, whatever was let through before."""
         self._open.clear()
+        self._permits = asyncio.Semaphore(0)
 
     def step(self) -> None:
         """Let one chunk through."""
