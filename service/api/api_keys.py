@@ -18,6 +18,7 @@ from service.domain import representation
 from service.domain.api_keys import NAME_MAX_LENGTH, ApiKey, Scope
 from service.domain.errors import Problem
 from service.domain.identifiers import ApiKeyId
+from service.ingest import parquet_table
 from service.store import api_keys, workspaces
 
 LISTING = pagination.Listing(key=ApiKeyId)
@@ -112,7 +113,8 @@ async def revoke(request: Request, caller: Caller) -> Response:
 async def who_am_i(request: Request, caller: Caller) -> Response:
     """Show whose key or session the request came with."""
     parameters.query(request, ())
-    async with services(request).database.connection() as connection:
+    service = services(request)
+    async with service.database.connection() as connection:
         key = await api_keys.fetch(connection, caller.workspace_id, caller.api_key_id)
         key = _found(key, caller.api_key_id)
         name = await workspaces.name_of(connection, caller.workspace_id)
@@ -122,6 +124,10 @@ async def who_am_i(request: Request, caller: Caller) -> Response:
             "workspace": {"id": str(caller.workspace_id), "name": name},
             "api_key": _write(key),
             "session_expires_at": representation.timestamp(ends),
+            "service": {
+                "has_ai": service.has_ai,
+                "reads_parquet": parquet_table.is_available(),
+            },
         }
     )
 

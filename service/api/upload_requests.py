@@ -142,7 +142,7 @@ def _file_format(form: Form) -> UploadFormat:
     found = FORMATS_BY_SUFFIX.get(suffix) or _FORMATS_BY_TYPE.get(form.file_type)
     if found is UploadFormat.PARQUET and not parquet_table.is_available():
         raise UnsupportedMediaTypeError(
-            "Parquet is not read by this installation, which lacks the extra `parquet`; send CSV."
+            "This installation does not read Parquet: send CSV, or have pyarrow installed with it."
         )
     return found or UploadFormat.CSV
 

@@ -23,6 +23,9 @@ OTHER_DELIMITERS: Final = (";", "\t", "|")
 DELIMITER_NAMES: Final = {";": "';'", "\t": "a tab", "|": "'|'", ",": "','"}
 
 
+# How a ZIP archive begins: an Excel workbook is one.
+PACKED = b"PK\x03\x04"
+
 # By which codec each encoding is read: with a byte order mark or without.
 _CODECS: dict[Encoding, str] = {
     Encoding.UTF_8: "utf-8-sig",
@@ -72,8 +75,9 @@ class _Lines:
     """The lines of a file, bounded in length; what is not in its encoding, and NULs, are noted."""
 
     def __init__(self, file: BinaryIO, encoding: Encoding | None) -> None:
-        start = file.read(len(codecs.BOM_UTF8))
+        start = file.read(len(PACKED))
         file.seek(-len(start), 1)
+        self.is_packed = start == PACKED
         self._encoding = encoding or encoding_of(start)
         # What cannot be decoded becomes a lone surrogate, which no encoding can stand for.
         self._text = TextIOWrapper(file, encoding=_CODECS[self._encoding], errors=_MARK, newline="")
@@ -176,6 +180,12 @@ class CsvTable:
             self._lines.release()
 
     def _read_header(self, reader: Iterator[list[str]]) -> None:
+        if self._lines.is_packed:
+            message = (
+                "This is an Excel workbook or another packed file, and no CSV: a workbook is read "
+                "when its name ends with .xlsx."
+            )
+            raise self._problems.stop("packed_file", message)
         header = next(filter(None, reader), None)
         if header is None:
             raise self._problems.stop("empty_file", "The file is empty.")

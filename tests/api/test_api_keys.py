@@ -110,3 +110,4 @@ async def test_a_key_can_ask_whose_it_is(api: Api) -> None:
     assert told["workspace"] == {"id": str(api.workspace_id), "name": "default"}
     assert told["api_key"]["name"] == "test"
     assert told["session_expires_at"] is None
+    assert told["service"] == {"has_ai": False, "reads_parquet": True}

@@ -20,6 +20,7 @@ AFFINITIES = """async ([fields, columns]) => {
   return fields.map((field) => columns.map((column) => affinity(field, column)));
 }"""
 TABLES = DATA.parent
+WORKBOOK = workbooks.make(Sheet("Orders", [["id"], [1]]))
 GERMAN = {
     "orders": {
         "Bestellnummer": ["B-10001", "B-10002", "B-10003"],
@@ -145,6 +146,33 @@ async def test_letters_of_old_spreadsheets_are_read_and_what_one_says_decides(pa
     assert await peek(page, "lines.ndjson", b"not json\n", {}) is None
     assert await peek(page, "table.parquet", b"PAR1", {}) is None
     assert await peek(page, "broken.xlsx", b"PK", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("leer.csv", b"", "“leer.csv” is empty"),
+        ("orders.csv", WORKBOOK, "is an Excel workbook named .csv: rename it to .xlsx"),
+        ("orders.csv", b"PK\3\4\x14\0orders.txt", "is a packed archive named .csv: unpack it"),
+        (
+            "orders.xlsx",
+            b"\xd0\xcf\x11\xe0\xa1",
+            "of the old kind (.xls). Save it in Excel as .xlsx",
+        ),
+        ("orders.xlsx", WORKBOOK, None),
+        ("orders.csv", b"PK,name\n1,Vega\n", None),
+    ],
+)
+async def test_a_file_that_is_not_what_its_name_says_is_told(
+    page: Page, name: str, content: bytes, told: str | None
+) -> None:
+    script = """async ([name, content]) => {
+      const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
+      return (await import("/tables.js")).fault(new File([bytes], name));
+    }"""
+    said = await page.evaluate(script, [name, base64.b64encode(content).decode()])
+    assert (said is None) == (told is None)
+    assert (told or "") in (said or "")
 
 
 async def test_a_workbook_is_unpacked_to_its_sheets_and_rows(page: Page) -> None:

@@ -47,7 +47,18 @@ async def test_a_key_is_made_shown_once_and_revoked(
     async with signed_in(browser, service) as tab:
         page = tab.page
         await tab.go("/settings")
+        for leave in ("Cancel", "Escape"):
+            await page.get_by_text("Make a key").click()
+            name = page.get_by_label("Name", exact=True)
+            await name.fill("not made")
+            if leave == "Cancel":
+                await page.get_by_role("button", name="Cancel").click()
+            else:
+                await page.keyboard.press("Escape")
+            await expect(name).to_be_hidden()
+            await expect(page.get_by_text("Make a key")).to_be_focused()
         await page.get_by_text("Make a key").click()
+        assert await page.get_by_label("Name", exact=True).input_value() == ""
         await page.get_by_label("Name", exact=True).fill("ledger")
         await page.get_by_label("write").uncheck()
         await page.get_by_label("Ends").select_option("in 90 days")
@@ -96,6 +107,9 @@ async def test_a_webhook_is_made_tried_changed_and_deleted(
         desk.answering = receiver.take
         await hook.get_by_role("button", name="Send webhook.ping").click()
         await hook.get_by_text("Delivered.").wait_for()
+        await hook.get_by_role("button", name="Edit").click()
+        await page.keyboard.press("Escape")
+        await expect(hook.get_by_role("button", name="Edit")).to_be_focused()
         await hook.get_by_role("button", name="Edit").click()
         await hook.get_by_label("A run waits").uncheck()
         assert await complaints(tab) == []

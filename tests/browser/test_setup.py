@@ -73,10 +73,30 @@ async def test_a_file_that_is_refused_is_told_by_row_and_column_with_what_to_do(
             write(tmp_path, "scan.pdf", "%PDF")
         )
         await refused.get_by_text("“scan.pdf” is no table that can be read here.").wait_for()
+        file = page.locator("input[type=file]").first
+        await file.set_input_files(write(tmp_path, "nothing.csv", ""))
+        await refused.get_by_text("“nothing.csv” is empty").wait_for()
+        await expect(page.get_by_role("button", name="Upload nothing.csv")).to_have_count(0)
+        await tab.sees("also NDJSON and Parquet")
+        await page.route("**/v1/session", without_parquet)
+        await page.reload()
+        await expect(
+            page.get_by_text("CSV or Excel (.xlsx); also NDJSON", exact=True)
+        ).to_be_visible()
+        await file.set_input_files(write(tmp_path, "orders.parquet", "PAR1"))
+        await refused.get_by_text("This installation does not read Parquet.").wait_for()
         assert tab.complaints == []
     async with Client(service.url, service.key) as client:
         names = {each["name"] async for each in client.walk("/v1/reference-data", {})}
     assert not names & {"twice", "columns", "scan"}
+
+
+async def without_parquet(route: Route) -> None:
+    """Let the service tell what one tells that cannot read Parquet."""
+    reply = await route.fetch()
+    told = await reply.json()
+    told["service"]["reads_parquet"] = False
+    await route.fulfill(response=reply, json=told)
 
 
 async def test_an_upload_that_is_called_back_leaves_nothing(
@@ -132,6 +152,11 @@ async def test_options_outlive_a_reload_and_a_preview_leaves_nothing_behind(
         page = tab.page
         await set_up(tab, tmp_path, "options")
         await page.get_by_label("Match from").fill("20")
+        for name in ("invoice_date", "amount", "vendor_name"):
+            await page.get_by_role("button", name=f"Remove {name}").click()
+        await tab.sees("Nothing is compared.")
+        assert await complaints(tab) == []
+        await page.get_by_role("button", name="Suggest again").click()
         date = page.get_by_role("group", name="invoice_date")
         await date.get_by_role("combobox", name="as", exact=True).select_option("exact")
         await date.get_by_text("More options").click()

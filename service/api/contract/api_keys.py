@@ -59,6 +59,13 @@ class WorkspaceName(BaseModel):
     name: str
 
 
+class Installed(BaseModel):
+    """What this installation can do that others may lack."""
+
+    has_ai: bool = Field(description="A key for the AI pass is set.")
+    reads_parquet: bool = Field(description="Uploads may be Parquet.")
+
+
 class WhoAmI(BaseModel):
     """Whose key or session a request came with."""
 
@@ -67,6 +74,7 @@ class WhoAmI(BaseModel):
             "workspace": {"id": "01934f2d-5b1a-7c40-9f2e-3d1c5b7a9e10", "name": "default"},
             "api_key": _KEY,
             "session_expires_at": None,
+            "service": {"has_ai": False, "reads_parquet": True},
         }
     )
 
@@ -75,6 +83,7 @@ class WhoAmI(BaseModel):
     session_expires_at: datetime | None = Field(
         description="When the browser that asks is signed out; null for a key."
     )
+    service: Installed
 
 
 OPERATIONS: Mapping[Handler, Operation] = {

@@ -4,6 +4,7 @@ import { ask, withQuery } from "./api.js";
 import { confirmed, field, fill, h } from "./dom.js";
 import { deliveries } from "./deliveries.js";
 import { clipped } from "./listing.js";
+import { decision, making } from "./making.js";
 import { attempt, secret } from "./secret.js";
 import { shortened } from "./words.js";
 
@@ -23,11 +24,11 @@ export async function drawHooks(here, section, again, note) {
     h("p", { class: "dim" }, "A webhook tells another program by a signed call when a run ends or a result is reviewed."),
     note ?? null,
     data.length ? data.map((hook) => hookCard(here, hook, again)) : h("p", { class: "dim" }, "There are none."),
-    h("details", { class: "making" }, h("summary", {}, "Add a webhook"),
+    making("Add a webhook", (cancel) =>
       hookForm({ url: "", description: "", types: USUAL }, "Add the webhook", (body) => attempt(again, async () => {
         const made = await ask("POST", "/v1/webhooks", body);
         return secret(`The secret that calls to ${shortened(made.url)} are signed with.`, made.secret);
-      }))));
+      }), cancel)));
 }
 
 function hookCard(here, hook, again) {
@@ -60,9 +61,13 @@ function hookCard(here, hook, again) {
   };
   const edit = () => {
     shown.log = null;
-    fill(below, hookForm(hook, "Save", (body) => attempt(again, async () => { await ask("PATCH", path, body); }), () => fill(below)));
+    fill(below, hookForm(hook, "Save", (body) => attempt(again, async () => { await ask("PATCH", path, body); }), () => {
+      fill(below);
+      editing.focus();
+    }));
     below.querySelector("input").focus();
   };
+  const editing = act("Edit", edit);
   const change = async (question, yes, work) => {
     if (await confirmed(question, yes)) await attempt(again, work);
   };
@@ -72,7 +77,7 @@ function hookCard(here, hook, again) {
     hook.disabled_reason ? h("p", { class: "notice" }, hook.disabled_reason, " What waited is sent when it is switched on again.") : null,
     h("p", { class: "dim" }, told(hook.types)),
     h("p", { class: "row" },
-      act("Send a test", test), act("Deliveries", toggle), act("Edit", edit),
+      act("Send a test", test), act("Deliveries", toggle), editing,
       act(hook.enabled ? "Switch off" : "Switch on", () => attempt(again, async () => { await ask("PATCH", path, { enabled: !hook.enabled }); })),
       act("New secret", () => change(`Make a new secret for ${shortened(name)}? For 24 hours calls are signed with both.`, "Make a new secret", async () =>
         secret(`The new secret that calls to ${shortened(hook.url)} are signed with.`, (await ask("POST", `${path}/rotate-secret`)).secret)), "quiet"),
@@ -83,12 +88,12 @@ function hookCard(here, hook, again) {
 const told = (types) => (types.length === USUAL.length && USUAL.every((type) => types.includes(type))
   ? "Hears of everything but progress." : `Hears of ${types.join(", ")}.`);
 
-function hookForm(hook, yes, send, back) {
+function hookForm(hook, yes, send, cancel) {
   const url = h("input", { type: "url", required: true, placeholder: "https://…", value: hook.url, class: "long" });
   const description = h("input", { maxlength: "500", value: hook.description ?? "", class: "long" });
   const boxes = EVENTS.map(([type]) => h("input", { type: "checkbox", value: type, checked: hook.types.includes(type) }));
   const said = h("p", { role: "alert", class: "said stale" });
-  return h("form", { onsubmit: (event) => {
+  return h("form", { onkeydown: (event) => event.key === "Escape" && cancel(), onsubmit: (event) => {
     event.preventDefault();
     const types = boxes.filter((box) => box.checked).map((box) => box.value);
     if (!types.length) return fill(said, "Choose at least one thing to be told of.");
@@ -96,5 +101,5 @@ function hookForm(hook, yes, send, back) {
   } },
   field("Address", url), field("What it is for", description),
   h("fieldset", { class: "checks" }, h("legend", {}, "Tell it when"), EVENTS.map(([, text], place) => h("label", { class: "check" }, boxes[place], text))),
-  said, h("p", { class: "row" }, h("button", { class: "primary" }, yes), back ? h("button", { type: "button", class: "quiet", onclick: back }, "Back") : null));
+  said, decision(yes, cancel));
 }

@@ -3,6 +3,7 @@
 import { ask, withQuery } from "./api.js";
 import { choice, confirmed, field, fill, h } from "./dom.js";
 import { clipped, line, listing } from "./listing.js";
+import { decision, making } from "./making.js";
 import { attempt, secret } from "./secret.js";
 import { ago, shortened } from "./words.js";
 
@@ -27,7 +28,7 @@ export async function drawKeys(here, section, again, note) {
     note ?? null,
     rows(data.filter((key) => key.status === "active")),
     closed.length ? h("details", {}, h("summary", {}, `Revoked and expired keys (${closed.length})`), rows(closed)) : null,
-    newKey(again));
+    making("Make a key", (cancel) => newKey(again, cancel)));
 }
 
 function keyLine(key, isOwn, again) {
@@ -42,24 +43,23 @@ function keyLine(key, isOwn, again) {
   ]);
 }
 
-function newKey(again) {
+function newKey(again, cancel) {
   const name = h("input", { required: true, maxlength: "200", placeholder: "what it is for" });
   const boxes = SCOPES.map(([scope]) => h("input", { type: "checkbox", value: scope, checked: scope !== "admin" }));
   let days = "";
   const said = h("p", { role: "alert", class: "said stale" });
-  return h("details", { class: "making" }, h("summary", {}, "Make a key"),
-    h("form", { onsubmit: (event) => {
-      event.preventDefault();
-      const scopes = boxes.filter((box) => box.checked).map((box) => box.value);
-      if (!scopes.length) return fill(said, "Choose at least one thing that it may do.");
-      const ends = days ? new Date(Date.now() + Number(days) * DAY_MILLISECONDS).toISOString() : null;
-      return attempt(again, async () => {
-        const made = await ask("POST", "/v1/api-keys", { name: name.value, scopes, expires_at: ends });
-        return secret(`The new key “${shortened(name.value)}”.`, made.key);
-      });
-    } },
-    h("div", { class: "row top" }, field("Name", name), field("Ends", choice(LIVES, days, (value) => { days = value; }))),
-    h("fieldset", {}, h("legend", {}, "It may"), SCOPES.map(([, scope, text], place) =>
-      h("label", { class: "check wide" }, boxes[place], h("span", {}, scope, h("span", { class: "dim" }, ` ${text}`))))),
-    said, h("button", { class: "primary" }, "Make the key")));
+  return h("form", { onsubmit: (event) => {
+    event.preventDefault();
+    const scopes = boxes.filter((box) => box.checked).map((box) => box.value);
+    if (!scopes.length) return fill(said, "Choose at least one thing that it may do.");
+    const ends = days ? new Date(Date.now() + Number(days) * DAY_MILLISECONDS).toISOString() : null;
+    return attempt(again, async () => {
+      const made = await ask("POST", "/v1/api-keys", { name: name.value, scopes, expires_at: ends });
+      return secret(`The new key “${shortened(name.value)}”.`, made.key);
+    });
+  } },
+  h("div", { class: "row top" }, field("Name", name), field("Ends", choice(LIVES, days, (value) => { days = value; }))),
+  h("fieldset", {}, h("legend", {}, "It may"), SCOPES.map(([, scope, text], place) =>
+    h("label", { class: "check wide" }, boxes[place], h("span", {}, scope, h("span", { class: "dim" }, ` ${text}`))))),
+  said, decision("Make the key", cancel));
 }

@@ -4,7 +4,7 @@ import { choice, field, fill, h } from "./dom.js";
 import { bestMapping, mappingHint } from "./hints.js";
 import { clipped } from "./listing.js";
 import { STRATEGIES, hasRare, optionFields } from "./options.js";
-import { mapping } from "./suggest.js";
+import { mapping, proposeFor } from "./suggest.js";
 import { percents, reweigh } from "./weights.js";
 import { absence, confidence, shortened } from "./words.js";
 
@@ -17,7 +17,7 @@ const LONGEST_SAMPLE = 60;
 export function mappingCards(state, changed) {
   const list = h("div", { class: "mappings" });
   const adding = h("p", { class: "row" });
-  const none = h("p", {}, "No field looks like a column of the table. Add what belongs together:");
+  const none = h("p", { class: "row" });
   let cards = [];
   let examples = [];
 
@@ -25,9 +25,22 @@ export function mappingCards(state, changed) {
     cards = state.mappings.map((each) => card(each));
     fill(list, cards.map((each) => each.element));
     none.hidden = cards.length > 0;
+    if (!none.hidden) fill(none, nothingCompared());
     drawAdding();
     showWeights();
     cards.forEach((each) => each.explain(examples));
+  }
+
+  /** Why there is no card: nothing was found, or all was removed and can be had again. */
+  function nothingCompared() {
+    const proposed = proposeFor(state.fields, state.columns, state.ids);
+    if (!proposed.length) return "No field looks like a column of the table. Add what belongs together:";
+    return ["Nothing is compared. Add what belongs together, or ", h("button", { onclick: () => {
+      state.mappings = proposed;
+      draw();
+      list.querySelector("select").focus();
+      changed();
+    } }, "Suggest again")];
   }
 
   function card(each) {

@@ -15,7 +15,7 @@ export const TABLE_STEP = {
   about: "What you match with: purchase orders, customers, products. One row each.",
   later: "",
   label: "Drop a table here, or choose a file",
-  hint: "CSV or Excel (.xlsx); also NDJSON and Parquet",
+  hint: "CSV or Excel (.xlsx); also NDJSON",
   listed: "Reference tables that are there",
   heads: TABLE_HEADS,
   summary: (name, count) => `${name}: ${plural(count, "row", "rows")}`,

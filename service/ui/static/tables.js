@@ -3,9 +3,25 @@
 import { lookInto } from "./workbook.js";
 
 const PEEK_BYTES = 65536;
+const BEGIN_BYTES = 4096;
+// How archives begin, which workbooks are: those of today, and those of before 2007.
+const PACKED = "PK\u0003\u0004";
+const OLD_WORKBOOK = "\u00d0\u00cf\u0011\u00e0";
 const COMPARED = 20;
 // Where two would do, the comma is rather the decimal one.
 const DELIMITERS = [";", "\t", "|", ","];
+
+/** What a file is instead of the table that its name says, and what to do; null where nothing tells. */
+export async function fault(file) {
+  if (!file.size) return `“${file.name}” is empty: there is nothing in it, not even the names of columns.`;
+  const begin = String.fromCharCode(...new Uint8Array(await file.slice(0, BEGIN_BYTES).arrayBuffer()));
+  const suffix = file.name.match(/\.[^.]+$/)?.[0] ?? "";
+  if (begin.startsWith(OLD_WORKBOOK)) return `“${file.name}” is an Excel workbook of the old kind (.xls). Save it in Excel as .xlsx, and choose that.`;
+  if (!begin.startsWith(PACKED) || /\.xlsx$/i.test(suffix)) return null;
+  return /\[Content_Types\]\.xml|xl\//.test(begin)
+    ? `“${file.name}” is an Excel workbook named ${suffix}: rename it to .xlsx, and choose it again.`
+    : `“${file.name}” is a packed archive named ${suffix}: unpack it, and choose the table that is in it.`;
+}
 
 /**
  * Look at the begin of a file: `{names, rows}`, with `delimiter` and `encoding` where it is CSV (null:

@@ -2,13 +2,16 @@
 
 import { choice, field, fill, h } from "./dom.js";
 import { idColumn, idHint } from "./ids.js";
+import { installed } from "./installed.js";
 import { clipped } from "./listing.js";
 import { refusal } from "./refusal.js";
 import { CalledBack, send } from "./send.js";
-import { describe, peek } from "./tables.js";
+import { describe, fault, peek } from "./tables.js";
 import { bytes, shortened } from "./words.js";
 
-const READ_HERE = /\.(csv|tsv|txt|xlsx|ndjson|jsonl|parquet)$/i;
+const READ_HERE = [".csv", ".tsv", ".txt", ".xlsx", ".ndjson", ".jsonl"];
+const PARQUET = ".parquet";
+const NO_PARQUET = "This installation does not read Parquet. Save the table as CSV or as an Excel workbook (.xlsx), and choose that. Who runs the service can add Parquet by installing pyarrow with it.";
 const SHOWN_ROWS = 3;
 const CALLED_BACK = "Called back: nothing was stored.";
 const CALLED_BACK_LATE = "Called back. If it was stored just before, it is listed under Data.";
@@ -22,8 +25,16 @@ const ENCODINGS = [["utf-8", "UTF-8"], ["windows-1252", "Windows-1252 (Western E
  */
 export function uploader(here, into) {
   const root = h("div", { class: "upload" });
-  const input = h("input", { type: "file", accept: ".csv,.tsv,.txt,.xlsx,.ndjson,.jsonl,.parquet", onchange: () => take(input.files[0]) });
+  const input = h("input", { type: "file", accept: READ_HERE.join(), onchange: () => take(input.files[0]) });
   const said = h("div");
+  const also = h("span", {}, "");
+  let readsParquet = false;
+  installed().then(({ reads_parquet: isRead }) => {
+    readsParquet = isRead;
+    if (!isRead) return;
+    input.accept += `,${PARQUET}`;
+    also.textContent = " and Parquet";
+  }, () => null); // without word of it, Parquet is not offered
   const place = h("label", {
     class: "drop",
     ondragover: (event) => { event.preventDefault(); place.classList.add("over"); },
@@ -33,13 +44,14 @@ export function uploader(here, into) {
       place.classList.remove("over");
       take(event.dataTransfer.files[0]);
     },
-  }, h("strong", {}, into.label), h("span", { class: "dim" }, into.hint), input);
+  }, h("strong", {}, into.label), h("span", { class: "dim" }, into.hint, also), input);
 
   async function take(file) {
     if (!file) return;
-    if (!READ_HERE.test(file.name)) {
+    const wrong = unread(file.name, readsParquet) ?? await fault(file);
+    if (wrong) {
       input.value = "";
-      return fill(said, refusal({ detail: `“${file.name}” is no table that can be read here. Save it as CSV or as an Excel workbook (.xlsx), and choose that.` }));
+      return fill(said, refusal({ detail: wrong }));
     }
     fill(said);
     const card = fileCard(here, file, await peek(file), into, () => {
@@ -52,6 +64,14 @@ export function uploader(here, into) {
   }
 
   return fill(root, place, said);
+}
+
+/** Why files of this name are not read here; null for those that are. */
+function unread(name, readsParquet) {
+  const suffix = name.match(/\.[^.]+$/)?.[0].toLowerCase();
+  if (READ_HERE.includes(suffix) || (suffix === PARQUET && readsParquet)) return null;
+  return suffix === PARQUET ? NO_PARQUET
+    : `“${name}” is no table that can be read here. Save it as CSV or as an Excel workbook (.xlsx), and choose that.`;
 }
 
 /** What one sees of a file before it is sent, and while it is. */

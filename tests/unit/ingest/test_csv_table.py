@@ -10,6 +10,8 @@ from service.domain.errors import Problem
 from service.ingest import limits
 from service.ingest.csv_table import CHUNK_CHARACTERS, CsvTable
 from service.ingest.problems import Problems, UnreadableError
+from tests.data import workbooks
+from tests.data.workbooks import Sheet
 
 
 def read(
@@ -51,6 +53,14 @@ def test_a_table_is_read_as_it_was_written(content: bytes, table: Sequence[Seque
 
     assert [columns, *rows] == table
     assert problems == []
+
+
+def test_a_workbook_that_is_named_csv_is_told_from_text_that_is_badly_encoded() -> None:
+    _, rows, problems = read(workbooks.make(Sheet("Orders", [["id", "name"], [1, "Vega"]])))
+    assert rows == []
+    (problem,) = problems
+    assert problem.code == "packed_file"
+    assert problem.message.startswith("This is an Excel workbook or another packed file")
 
 
 # Around where one chunk of characters ends and the next begins.
