@@ -113,6 +113,21 @@ def make_no_index(_job: IndexJob) -> IndexOutcome:
     return IndexOutcome()
 
 
+def lose_the_first_index(job: IndexJob) -> IndexOutcome:
+    """Make an index, but let the first one be removed at once, as who makes room does."""
+    outcome = make_index(job)
+    mark = job.path.with_suffix(".mark")
+    if not mark.exists():
+        mark.touch()
+        job.path.unlink()
+    return outcome
+
+
+def find_damaged_rows(_job: IndexJob) -> IndexOutcome:
+    """Say that the rows are damaged."""
+    return IndexOutcome("The saved rows are damaged.", is_final=False)
+
+
 def fail_to_make(_job: IndexJob) -> IndexOutcome:
     """Raise."""
     raise ArithmeticError("a value that nobody may see")

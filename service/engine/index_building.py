@@ -20,6 +20,8 @@ from service.matching.rows_file import RowsFile, UnreadableRowsError
 
 # Files of rows from this size on are read by a process of their own.
 LARGE_BYTES = 16 * 2**20
+# How many processes it may cost: the death of one or two may be no fault of the index.
+MAKE_TRIES = 3
 
 DIED = (
     "The process that made the index of the reference data died: give the machine more memory, "
@@ -42,9 +44,13 @@ class IndexJob:
 
 @dataclass(frozen=True, slots=True)
 class IndexOutcome:
-    """An index that was saved, or the sentence that says why there is none."""
+    """An index that was saved, or the sentence that says why there is none.
+
+    Unless the error `is_final`, the index may be there after another try.
+    """
 
     error: str | None = None
+    is_final: bool = True
 
 
 def make_index(job: IndexJob) -> IndexOutcome:
@@ -66,10 +72,12 @@ def make_index_here(job: IndexJob) -> IndexOutcome:
     except MemoryError:
         return IndexOutcome(TOO_LITTLE_MEMORY)
     except UnreadableRowsError as error:
-        # The next run writes it anew.
+        # Whoever tries again writes it anew.
         job.rows.path.unlink(missing_ok=True)
         return IndexOutcome(
-            f"The saved rows of the reference data were damaged. {error} Run again."
+            f"The saved rows of the reference data were damaged: look at the disk of the data "
+            f"directory, then run again. {error}",
+            is_final=False,
         )
     return IndexOutcome()
 
@@ -82,13 +90,19 @@ def _build(job: IndexJob) -> ReferenceIndex:
 def _make_apart(job: IndexJob) -> IndexOutcome:
     command = [sys.executable, "-P", "-m", "service.engine.child", str(os.getpid())]
     body = pickle.dumps((make_index_here, job), protocol=5)
-    child = subprocess.run(  # noqa: S603 - our own module
-        command, input=LENGTH.pack(len(body)) + body, stdout=subprocess.PIPE, check=False
-    )
-    if not child.stdout:
+    call = LENGTH.pack(len(body)) + body
+    answer = b""
+    for _ in range(MAKE_TRIES):
+        child = subprocess.run(  # noqa: S603 - our own module
+            command, input=call, stdout=subprocess.PIPE, check=False
+        )
+        answer = child.stdout[LENGTH.size :]
+        if answer:
+            break
+    else:
         return IndexOutcome(DIED)
     # Written by our own child over a private pipe.
-    outcome = pickle.loads(child.stdout[LENGTH.size :])  # noqa: S301
+    outcome = pickle.loads(answer)  # noqa: S301
     if isinstance(outcome, Failure):
         raise RuntimeError(f"{outcome.error} in the process that made the index:\n{outcome.trace}")
     assert isinstance(outcome, IndexOutcome)

@@ -10,7 +10,7 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -118,7 +118,10 @@ def ensure(path: Path, build: Callable[[], ReferenceIndex]) -> bool:
                 raise
             forget_oldest(path.parent, max_bytes=0)
             _save_or_fail(index, path)
-    forget_oldest(path.parent, MAX_BYTES)
+        pinned = pin(path)
+    # Ours stays, though others may seem newer where the clock was set back.
+    with pinned or nullcontext():
+        forget_oldest(path.parent, MAX_BYTES)
     return True
 
 

@@ -18,15 +18,16 @@ from service.domain.reference import ReferenceVersion
 from service.engine import index_cache
 from service.engine.datasets import ReferenceFiles
 from service.engine.executors import Executor, LossReason, Lost, compute
-from service.engine.index_building import DIED, IndexJob, make_index
+from service.engine.index_building import DIED, MAKE_TRIES, IndexJob, make_index
 from service.matching.rows_file import RowsFile
 
 log = structlog.get_logger()
 
 # Far above what the largest table takes; a process that stands still is noticed all the same.
 MAKE_LIMIT_SECONDS = 3600.0
-# How many processes it may cost: the death of one or two may be no fault of the index.
-MAKE_TRIES = 3
+# How often an index is made that is not there then: another process made room at that moment, or
+# the rows it is made of were damaged and are written anew.
+MAX_MADE = 3
 
 
 @dataclass(slots=True)
@@ -56,15 +57,14 @@ class Indexes:
         mappings = index_cache.ask(rules)
         path = self._directory / index_cache.name(version, mappings)
         async with self._turn(path):
-            pinned = index_cache.pin(path)
-            if pinned is None:
-                await self._make(version, mappings, path)
+            pinned, trouble = index_cache.pin(path), ""
+            for _ in range(MAX_MADE):
+                if pinned is not None:
+                    break
+                trouble = await self._make(version, mappings, path)
                 pinned = index_cache.pin(path)
         if pinned is None:
-            raise MatchingFailedError(
-                "The index of the reference data was removed right after it was made: leave the "
-                "files in the data directory alone, then run again."
-            )
+            raise MatchingFailedError(trouble)
         with pinned:
             yield path
 
@@ -82,7 +82,11 @@ class Indexes:
 
     async def _make(
         self, version: ReferenceVersion, mappings: tuple[FieldMapping, ...], path: Path
-    ) -> None:
+    ) -> str:
+        """Have the index made; return what to say of it if it is not there all the same.
+
+        Raises MatchingFailedError when it cannot be made.
+        """
         async with self._rows.lend(version) as file:
             columns = tuple(column.name for column in version.columns)
             rows = RowsFile(path=file, row_count=version.row_count, columns=columns)
@@ -90,8 +94,18 @@ class Indexes:
             outcome = await compute(self._executor, make_index, job, MAKE_LIMIT_SECONDS, MAKE_TRIES)
         if isinstance(outcome, Lost):
             raise _not_made(outcome)
-        if outcome.error is not None:
+        if outcome.error is None:
+            return _REMOVED
+        if outcome.is_final:
             raise MatchingFailedError(outcome.error)
+        log.warning("index_not_made", action="make_again", reason=outcome.error)
+        return outcome.error
+
+
+_REMOVED = (
+    "The index of the reference data was removed right after it was made: leave the files in the "
+    "data directory alone, then run again."
+)
 
 
 def _not_made(lost: Lost[IndexJob]) -> MatchingFailedError:

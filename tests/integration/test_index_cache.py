@@ -126,6 +126,16 @@ def test_an_index_in_use_stays_and_so_does_the_last_one(tmp_path: Path) -> None:
     assert not first.exists()
 
 
+def test_a_new_index_stays_though_others_seem_newer(tmp_path: Path) -> None:
+    later = tmp_path / "later.index"
+    with later.open("wb") as file:
+        file.truncate(index_cache.MAX_BYTES + 1)
+    # Used before the clock was set back.
+    os.utime(later, (2**32, 2**32))
+    assert index_cache.ensure(tmp_path / "new.index", tiny_index)
+    assert (tmp_path / "new.index").exists()
+
+
 def test_there_is_nothing_to_pin_where_there_is_no_index(tmp_path: Path) -> None:
     assert index_cache.pin(tmp_path / "none.index") is None
 

@@ -1,6 +1,11 @@
 """Does a run find the index of the run before it, and does it get over one that is damaged?"""
 
+import asyncio
+import fcntl
 import json
+import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +24,11 @@ from service.store.database import Database
 from tests import jobs
 from tests.gates import GatedExecutor
 from tests.integration.test_index_cache import flip_a_byte
-from tests.pools import Instead, call
+from tests.pools import Instead, call, compute
 from tests.seeding import RULES, World, make_world, running_engine
+from tests.service_process import descendants
+
+CHILD_SECONDS = 20.0
 
 
 async def run_once(world: World, directory: Path) -> Run:
@@ -83,6 +91,8 @@ async def test_an_index_whose_builder_was_killed_is_made_by_another_process(
     [
         (jobs.die_always, "The process that made the index of the reference data died"),
         (jobs.fail_to_make, "failed on an unexpected error (ArithmeticError): please report it"),
+        (jobs.find_damaged_rows, "The saved rows are damaged."),
+        (jobs.make_no_index, "was removed right after it was made"),
     ],
 )
 async def test_an_index_that_cannot_be_made_fails_the_run_with_a_sentence(
@@ -102,12 +112,12 @@ async def test_an_index_that_is_damaged_time_and_again_fails_the_run(
     assert (run.error or "").startswith("The index of the reference data was damaged 3 times")
 
 
-async def test_an_index_that_is_removed_at_once_fails_the_run(
+async def test_an_index_that_went_to_make_room_before_it_was_mapped_is_made_again(
     database: Database, tmp_path: Path
 ) -> None:
     world = await make_world(database)
-    run = await run_instead(world, tmp_path, {make_index: jobs.make_no_index})
-    assert (run.error or "").startswith("The index of the reference data was removed")
+    run = await run_instead(world, tmp_path, {make_index: jobs.lose_the_first_index})
+    assert run.rows_matched == 20
 
 
 async def test_runs_at_the_same_time_make_the_index_once(
@@ -148,16 +158,12 @@ async def test_a_full_disk_fails_the_run_with_a_sentence(
     assert (run.error or "").startswith("There is no room on the disk for the reference data")
 
 
-async def test_damaged_rows_fail_the_run_and_are_written_anew(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_damaged_rows_are_written_anew(database: Database, tmp_path: Path) -> None:
     world = await make_world(database)
     await run_once(world, tmp_path)
     the_index(tmp_path).unlink()
     (rows,) = tmp_path.glob("*.ndjson")
     rows.write_text("")
-    failed = await run_once(world, tmp_path)
-    assert (failed.error or "").startswith("The saved rows of the reference data were damaged.")
     assert (await run_once(world, tmp_path)).rows_matched == 20
 
 
@@ -181,6 +187,33 @@ async def test_a_large_index_is_made_by_a_process_that_ends_with_it(tmp_path: Pa
     assert outcome.error is None
     assert index is not None
     assert index.columns[0].raw_values(np.array([999])) == ["name 999"]
+
+
+async def test_a_large_index_whose_builder_was_killed_is_made_by_another(tmp_path: Path) -> None:
+    job = write_large_rows(tmp_path / "large.ndjson")
+    lock = job.path.with_suffix(index_cache.LOCK_SUFFIX)
+    async with local_pool(1) as pool, asyncio.TaskGroup() as tasks:
+        (process,) = await compute(pool, jobs.own_pid, [0])
+        with lock.open("w") as held:
+            # The builder waits until the name of the index is free.
+            fcntl.flock(held, fcntl.LOCK_EX)
+            making = tasks.create_task(call(pool, make_index, job))
+            builder = await asyncio.to_thread(wait_for_child, process)
+            os.kill(builder, signal.SIGKILL)
+            heir = await asyncio.to_thread(wait_for_child, process, builder)
+            lock.unlink()
+    assert heir != builder
+    assert making.result() == IndexOutcome()
+    assert index_cache.load(job.path) is not None
+
+
+def wait_for_child(process: int, other_than: int = 0) -> int:
+    """Return the child of a process once it has one, other than the one named."""
+    deadline = time.monotonic() + CHILD_SECONDS
+    while not (children := descendants(process) - {other_than}):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return children.pop()
 
 
 @pytest.mark.parametrize(
