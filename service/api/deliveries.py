@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from service.api import conditions, filters, pages, pagination, parameters, replies
 from service.api.context import Caller, services
+from service.api.idempotency import commit_with
 from service.api.pages import Source
 from service.api.snapshots import snapshot
 from service.api.webhook_body import write_delivery
@@ -28,8 +29,9 @@ async def ping(request: Request, caller: Caller) -> Response:
             await webhooks.lock(connection, caller.workspace_id, webhook_id), webhook_id
         )
         _check_enabled(webhook)
-        delivery = await deliveries.insert_ping(connection, webhook)
-    return _queued(request, delivery)
+        response = _queued(await deliveries.insert_ping(connection, webhook))
+    services(request).signals.notify(DELIVERIES)
+    return response
 
 
 async def list_all(request: Request, caller: Caller) -> Response:
@@ -68,21 +70,21 @@ async def redeliver(request: Request, caller: Caller) -> Response:
     """POST /v1/webhooks/:id/deliveries/:delivery_id/redeliver"""
     parameters.query(request, ())
     delivery_id = _id(request)
-    async with services(request).database.connection() as connection:
+    async with services(request).database.transaction() as connection:
         webhook = await _webhook(connection, request, caller)
         _found(await deliveries.fetch(connection, webhook.id, delivery_id), delivery_id)
         _check_enabled(webhook)
         delivery = await deliveries.redeliver(connection, webhook.id, delivery_id)
-    if delivery is None:
-        raise ConflictError("The event of this delivery was deleted: it cannot be sent again.")
-    return _queued(request, delivery)
-
-
-def _queued(request: Request, delivery: Delivery) -> Response:
+        if delivery is None:
+            raise ConflictError("The event of this delivery was deleted: it cannot be sent again.")
+        response = _queued(delivery)
     services(request).signals.notify(DELIVERIES)
-    written = write_delivery(delivery)
+    return response
+
+
+def _queued(delivery: Delivery) -> Response:
     path = f"/v1/webhooks/{delivery.webhook_id}/deliveries/{delivery.id}"
-    return replies.accepted(written, path)
+    return commit_with(replies.accepted(write_delivery(delivery), path))
 
 
 def _check_enabled(webhook: Webhook) -> None:

@@ -182,7 +182,7 @@ async def delete_run(request: Request, caller: Caller) -> Response:
             now = await fetch_run(connection, request, caller)
             raise ConflictError(f"The run is {now.status}: cancel it, or wait until it has ended.")
         response = commit_with(replies.deleted(run.id))
-    service.signals.notify(CLEANING)
+    service.signals.notify(CLEANING, run_topic(run.id))
     return response
 
 

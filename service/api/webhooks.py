@@ -96,12 +96,13 @@ async def change(request: Request, caller: Caller) -> Response:
                 enabled=contents.enabled,
             ),
         )
+        is_new = webhook.enabled and not (stored.enabled and stored.url == webhook.url)
+        if is_new:
+            # What waited for the old endpoint goes to the new one at once.
+            await delivery_lanes.make_due(connection, webhook_id, None)
         written = webhook_body.write(webhook)
         response = commit_with(replies.reply(written, headers={"ETag": _tag(written)}))
-    if webhook.enabled and not (stored.enabled and stored.url == webhook.url):
-        # What waited for the old endpoint goes to the new one at once.
-        async with service.database.connection() as connection:
-            await delivery_lanes.make_due(connection, webhook_id, None)
+    if is_new:
         service.signals.notify(DELIVERIES)
     return response
 

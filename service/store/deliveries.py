@@ -105,8 +105,8 @@ async def redeliver(
 ) -> Delivery | None:
     """Send a finished delivery once more, behind what waits; one that waits goes on at once.
 
-    Return None when its event is there no more. Not for use inside a transaction: what sends locks
-    lanes before deliveries.
+    Return None when its event is there no more. What sends locks lanes before deliveries, so this
+    locks one or the other: nothing may follow in the transaction that needs either.
     """
     # It may come to its end between the two looks.
     for _ in range(2):

@@ -268,7 +268,10 @@ WHERE delivery_lanes.webhook_id = waiting.webhook_id AND delivery_lanes.lane = w
 
 
 async def make_due(connection: Connection, webhook_id: WebhookId, lane: UUID | None) -> None:
-    """Let a lane of the webhook, or all of them (None), go on at once instead of waiting."""
+    """Let a lane of the webhook, or all of them (None), go on at once instead of waiting.
+
+    Waits for no lock: it may be called while others are held.
+    """
     await connection.execute(_MAKE_DUE, webhook_id, lane)
 
 

@@ -93,6 +93,18 @@ async def test_a_poll_that_waits_answers_when_something_changes(idle: Live, link
     assert reply.headers["retry-after"] == "0"
 
 
+async def test_a_poll_of_a_run_that_is_deleted_is_answered_at_once(idle: Live) -> None:
+    begun = await story.begin(idle.world)
+    path = begun.path.replace("/events", "")
+    assert (await idle.client.post(f"{path}/cancel")).status_code == 200
+    etag = (await poll(idle.client, path)).headers["etag"]
+    async with asyncio.TaskGroup() as tasks:
+        held = tasks.create_task(poll(idle.client, path, etag, wait=60))
+        await until_waiting(idle.engine.signals, begun.run.id)
+        assert (await idle.client.delete(path)).status_code == 200
+    assert held.result().status_code == 404
+
+
 async def test_what_has_changed_before_is_answered_at_once(idle: Live) -> None:
     begun = await story.begin(idle.world)
     path = begun.path.replace("/events", "/progress")

@@ -1,7 +1,7 @@
 """Can a workspace's owner make webhooks, see what was sent, and have it sent again?"""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from service.domain.api_keys import Scope
 from service.domain.events import EventType
 from service.domain.identifiers import new_id
 from service.domain.webhooks import DEFAULT_TYPES
+from service.engine.signals import Signals
 from service.engine.webhooks import DeliveryEngine
 from service.store import events
 from service.store.webhooks import MAX_WEBHOOKS
@@ -72,6 +73,32 @@ async def test_a_webhook_is_made_shown_and_listed(api: Api) -> None:
     assert second["types"] == ["run.progress", "run.completed"]
     assert (await get(api, WEBHOOKS))["data"] == [second, made]
     assert await page_sizes(api, f"{WEBHOOKS}?limit=1") == [1, 1]
+
+
+class BrokenSignals(Signals):
+    """Fails whoever has committed a change and wants to tell of it."""
+
+    def notify(self, *topics: str) -> None:  # type: ignore[explicit-override] # from 3.12
+        """Fail."""
+        raise RuntimeError(topics)
+
+
+async def test_what_is_sent_once_is_answered_again_whatever_failed_behind_it(api: Api) -> None:
+    webhook = (await make(api))["links"]
+    await api.client.post(f"{webhook['self']}/ping")
+    async with api.database.connection() as connection:
+        await connection.execute("UPDATE deliveries SET status = 'delivered'")
+    ping = (await get(api, webhook["deliveries"]))["data"][0]["links"]
+    working = api.app.state.services
+    for path in (f"{webhook['self']}/ping", ping["redeliver"]):
+        key = {"Idempotency-Key": path}
+        api.app.state.services = replace(working, signals=BrokenSignals(api.database))
+        assert (await api.client.post(path, headers=key)).status_code == 500
+        api.app.state.services = working
+        again = await api.client.post(path, headers=key)
+        assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
+        assert again.json()["status"] == "pending"
+    assert (await get(api, webhook["deliveries"]))["pagination"]["total"] == 2
 
 
 async def test_no_secret_lies_in_the_database_in_clear(api: Api) -> None:
