@@ -103,12 +103,14 @@ class Protocol(HttpToolsProtocol):
         if size > MAX_HEAD_BYTES:
             self._refuse(431)
             return
-        self._awaits_head, self._has_begun = False, True
+        self._awaits_head = False
         self._head_bytes = self._body_bytes = self._sent_bytes = self._content_bytes = 0
         _cancel(self._head_timer)
         self._head_timer = None
         self._body_timer = self.loop.call_later(self.body_seconds, self._check_body)
+        # Raises where the target is none that can be answered, such as that of CONNECT.
         super().on_headers_complete()
+        self._has_begun = True
 
     def on_body(self, body: bytes) -> None:  # type: ignore[explicit-override]
         """Count it."""

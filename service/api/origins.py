@@ -1,7 +1,8 @@
 """Does a browser's request come from a page of ours, and may its cookie travel without TLS?"""
 
 import re
-from urllib.parse import urlsplit
+from collections.abc import Sequence
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.requests import Request
 
@@ -29,8 +30,7 @@ def check_ours(request: Request) -> None:
 
     Its scheme is not compared: what is asked over TLS may arrive here without it.
     """
-    offered = request.headers.getlist("origin")
-    origin = urlsplit(offered[0]) if len(offered) == 1 else None
+    origin = _read(request.headers.getlist("origin"))
     if (
         origin is None
         or origin.scheme not in {"http", "https"}
@@ -41,6 +41,14 @@ def check_ours(request: Request) -> None:
             "A change by a signed-in browser must come from a page of this service, with its "
             "`Origin`. A program sends an API key instead."
         )
+
+
+def _read(offered: Sequence[str]) -> SplitResult | None:
+    """Take the one origin apart; None where there is none or several, or it cannot be read."""
+    try:
+        return urlsplit(offered[0]) if len(offered) == 1 else None
+    except ValueError:
+        return None
 
 
 def check_sent_by_script(request: Request) -> None:

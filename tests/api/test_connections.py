@@ -208,6 +208,7 @@ MALFORMED = [
     b"GET / HTTP/9.9\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"GET /\xff HTTP/1.1\r\nHost: here\r\n\r\n",
+    b"CONNECT here:443 HTTP/1.1\r\nHost: here\r\n\r\n",
     b"GET /small HTTP/1.1\r\nHo st: here\r\n\r\n",
     b"GET /small HTTP/1.1\r\nHost: here\r\nX: a\x00b\r\n\r\n",
     # Two readers could see two ends of these bodies.

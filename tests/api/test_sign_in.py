@@ -107,7 +107,9 @@ async def test_no_other_page_changes_anything_by_the_cookie(
             assert (reply.status_code, reply.json()["code"]) == (403, "cross_site_request")
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost", "http://[::1"]
+)
 @pytest.mark.parametrize("path", ["/login", "/logout"])
 async def test_no_other_page_signs_a_browser_in_or_out(
     api: Api, browser: httpx2.AsyncClient, path: str, origin: str
