@@ -20,6 +20,10 @@ SEND_TIMEOUT_SECONDS = 60.0
 CSV_TYPE = "text/csv; charset=utf-8"
 NDJSON_TYPE = "application/x-ndjson"
 
+# Longer ones leave no room for what a browser adds to them.
+NAME_CHARACTERS = 100
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+
 # What a spreadsheet takes for the begin of a formula.
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -66,13 +70,18 @@ class FileResponse(StreamingResponse):
         await super().__call__(scope, receive, send_in_time)
 
 
-def csv_lines(rows: Iterable[Sequence[str | None]]) -> bytes:
+def plain_name(text: str) -> str:
+    """Write a text so that every system takes it as the name of a file; it may be left empty."""
+    return " ".join(_NOT_IN_NAMES.sub(" ", text).split())[:NAME_CHARACTERS].strip(" .")
+
+
+def csv_lines(rows: Iterable[Sequence[str | None]], delimiter: str = ",") -> bytes:
     """Write rows as CSV (RFC 4180); a value that is missing is an empty one.
 
     A line with one empty value has quotation marks, since a blank line is no row.
     """
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text, delimiter=delimiter).writerows(rows)
     return text.getvalue().encode()
 
 

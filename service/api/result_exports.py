@@ -1,5 +1,6 @@
 """How do all results of a run leave as one file, for a spreadsheet or for a program?"""
 
+import codecs
 from collections.abc import AsyncIterator, Callable, Sequence
 from enum import StrEnum
 from typing import TypeAlias
@@ -18,6 +19,7 @@ from service.domain import configs, representation
 from service.domain.documents import FieldValue
 from service.domain.results import MatchResult
 from service.domain.runs import Run
+from service.store import configs as matching_configs
 from service.store import results, run_lifecycle, runs
 from service.store.database import Connection, Database
 from service.store.results import Position, ResultFilter, Sort
@@ -37,6 +39,8 @@ _COLUMNS = (
     "notes",
     "error",
 )
+# Whose values the evidence shows where nothing is matched.
+_BEST = "best_candidate_id"
 _PARTS = ("document_value", "reference_value", "score")
 _UNREADABLE = "unreadable"
 
@@ -44,6 +48,20 @@ _UNREADABLE = "unreadable"
 _Told: TypeAlias = tuple[str, str]
 _Write: TypeAlias = Callable[[Sequence[MatchResult]], bytes]
 _evidence = msgspec.json.Decoder(dict[str, dict[str, FieldValue]])
+
+
+class _Named(msgspec.Struct):
+    reference_row_id: str
+
+
+_candidates = msgspec.json.Decoder(list[_Named])
+
+
+class Delimiter(StrEnum):
+    """What stands between the values of a CSV file."""
+
+    COMMA = ","
+    SEMICOLON = ";"
 
 
 class ExportFormat(StrEnum):
@@ -55,21 +73,32 @@ class ExportFormat(StrEnum):
 
 async def export(request: Request, caller: Caller) -> Response:
     """Send a run's results in document order, as CSV or NDJSON."""
-    values = parameters.query(request, ("format", *_FILTERS))
+    values = parameters.query(request, ("format", "bom", "delimiter", *_FILTERS))
     run = await find_run(request, caller)
     chosen = filters.one_of(values, "format", ExportFormat)
     if chosen is None:
         raise invalid((parameters.wrong("format", "is required: `csv` or `ndjson`"),))
+    has_mark = filters.truth(values, "bom") or False
+    delimiter = filters.one_of(values, "delimiter", Delimiter) or Delimiter.COMMA
     wanted = read_filter(values)
     database = services(request).database
-    filename = f"results-{run.id}.{chosen.value}"
+    async with database.connection() as connection:
+        filename = f"{await _name(connection, run)}.{chosen.value}"
     if chosen is ExportFormat.NDJSON:
         parts = _parts(database, run, wanted, b"", _write_lines)
         return FileResponse(parts, filename, exports.NDJSON_TYPE)
     async with database.connection() as connection:
         told = await _evidence_told(connection, run)
-    parts = _parts(database, run, wanted, _csv_head(told), _csv_writer(told))
+    head = (codecs.BOM_UTF8 if has_mark else b"") + _csv_head(told, delimiter)
+    parts = _parts(database, run, wanted, head, _csv_writer(told, delimiter))
     return FileResponse(parts, filename, exports.CSV_TYPE)
+
+
+async def _name(connection: Connection, run: Run) -> str:
+    """Name the file by its match and the day of the run; by the run where the match is deleted."""
+    config = await matching_configs.fetch(connection, run.workspace_id, run.matching_config_id)
+    name = exports.plain_name(config.name) if config else ""
+    return f"{name} {run.created_at:%Y-%m-%d}" if name else f"results-{run.id}"
 
 
 async def _parts(
@@ -108,14 +137,14 @@ async def _evidence_told(connection: Connection, run: Run) -> Sequence[_Told]:
     ]
 
 
-def _csv_head(told: Sequence[_Told]) -> bytes:
+def _csv_head(told: Sequence[_Told], delimiter: str) -> bytes:
     named = [harmless(f"{key}.{part}") for key, part in told]
-    return exports.csv_lines([[*_COLUMNS, *named]])
+    return exports.csv_lines([[*_COLUMNS, _BEST, *named]], delimiter)
 
 
-def _csv_writer(told: Sequence[_Told]) -> _Write:
+def _csv_writer(told: Sequence[_Told], delimiter: str) -> _Write:
     def write(page: Sequence[MatchResult]) -> bytes:
-        return exports.csv_lines(_csv_row(result, told) for result in page)
+        return exports.csv_lines((_csv_row(result, told) for result in page), delimiter)
 
     return write
 
@@ -124,7 +153,10 @@ def _csv_row(result: MatchResult, told: Sequence[_Told]) -> list[str | None]:
     written = representation.result(result)
     evidence = _evidence.decode(result.evidence)
     fields = (evidence.get(key, {}).get(part) for key, part in told)
-    return [_cell(value) for value in (*(written[column] for column in _COLUMNS), *fields)]
+    candidates = _candidates.decode(result.candidates)
+    best = candidates[0].reference_row_id if candidates else None
+    named = (written[column] for column in _COLUMNS)
+    return [_cell(value) for value in (*named, best, *fields)]
 
 
 def _cell(value: object) -> str | None:

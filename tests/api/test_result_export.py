@@ -1,11 +1,13 @@
 """Do all results of a run leave as a file that spreadsheets and programs read, or visibly not?"""
 
+import codecs
 import csv
 import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx2
 import pytest
@@ -34,7 +36,9 @@ async def test_ndjson_has_the_results_as_the_list_has_them(live: Live) -> None:
     run = await live.completed()
     reply = await export(live, run, "ndjson")
     assert reply.headers["content-type"] == "application/x-ndjson"
-    assert f"results-{run['id']}.ndjson" in reply.headers["content-disposition"]
+    told = unquote(reply.headers["content-disposition"])
+    config = await live.get(run["links"]["config"])
+    assert told.endswith(f"''{config['name']} {run['created_at'][:10]}.ndjson")
     page = await live.get(run["links"]["results"], sort="document", limit=500)
     assert [json.loads(line) for line in reply.text.splitlines()] == page["data"]
 
@@ -53,6 +57,37 @@ async def test_csv_has_a_line_per_result_with_its_evidence(live: Live) -> None:
     assert first["vendor.reference_value"] == "Alpine Metalworks"
     assert float(first["number.score"]) == result["evidence"]["number"]["score"]
     assert first["notes"] == ""
+
+
+async def test_csv_names_the_row_whose_values_it_shows_where_none_is_matched(live: Live) -> None:
+    # The amount belongs to another vendor: a candidate, and no match.
+    fields = {"vendor": "Alpine Metalworks", "number": "nothing like it"}
+    body = {"documents": [{"id": "half", "collection": "halves", "fields": fields}]}
+    assert (await live.client.post("/v1/documents", json=body)).status_code == 201
+    config = f"/v1/matching/configs/{live.world.config_id}"
+    changed = {"threshold": 1, "name": 'All: "in" / out.'}
+    assert (await live.client.put(config, json=changed)).status_code == 200
+    run = await live.completed(collection="halves")
+    reply = await export(live, run, "csv")
+    name = unquote(reply.headers["content-disposition"])
+    assert name.endswith(f"''All in out {run['created_at'][:10]}.csv")
+    rows = list(csv.DictReader(io.StringIO(reply.text)))
+    (result,) = (await live.get(run["links"]["results"]))["data"]
+    (row,) = rows
+    assert (row["matched_reference_row_id"], row["best_candidate_id"]) == (
+        "",
+        result["candidates"][0]["reference_row_id"],
+    )
+    assert row["vendor.reference_value"] == result["evidence"]["vendor"]["reference_value"]
+
+
+async def test_csv_is_written_as_a_spreadsheet_opens_it(live: Live) -> None:
+    run = await live.completed()
+    plain = await export(live, run, "csv")
+    asked = await export(live, run, "csv", bom="true", delimiter=";")
+    assert asked.content.startswith(codecs.BOM_UTF8)
+    rows = csv.reader(io.StringIO(asked.content.decode("utf-8-sig")), delimiter=";")
+    assert list(rows) == list(csv.reader(io.StringIO(plain.text)))
 
 
 async def test_an_export_takes_the_filters_of_the_list(live: Live) -> None:

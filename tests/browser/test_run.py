@@ -158,7 +158,9 @@ async def test_a_bar_of_the_histogram_tells_its_number_and_leads_to_its_results(
         await tab.sees("1 result like that")
         async with page.expect_download() as download:
             await page.get_by_role("link", name="Export CSV").click()
-        text = (await (await download.value).path()).read_text()
+        file = await download.value
+        assert file.suggested_filename.startswith("bars 2")
+        text = (await file.path()).read_text(encoding="utf-8-sig")
         assert [line.split(",")[0] for line in text.splitlines()] == ["document_id", "S0"]
         await page.reload()
         await expect(page.get_by_role("combobox", name="Review")).to_have_value("approved")

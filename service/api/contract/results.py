@@ -23,7 +23,7 @@ from service.api.contract.operation import (
     one_of,
 )
 from service.api.contract.run_models import Result, ResultPage
-from service.api.result_exports import ExportFormat
+from service.api.result_exports import Delimiter, ExportFormat
 from service.api.routes import Handler
 from service.domain.results import ResolvedBy, ReviewStatus
 from service.store.results import Sort
@@ -179,10 +179,13 @@ OPERATIONS: Mapping[Handler, Operation] = {
         tag=TAG,
         summary="Export results",
         description="In document order, with the filters of the list. In CSV, a text that a "
-        "spreadsheet would take for a formula begins with an apostrophe. It streams; one that "
+        "spreadsheet would take for a formula begins with an apostrophe, and `best_candidate_id` "
+        "names the row whose values are shown where none is matched. It streams; one that "
         "cannot go on is cut off, without the end that HTTP asks for.",
         query=(
             Query("format", one_of(ExportFormat), "How to write them.", is_required=True),
+            Query("bom", TRUTH, "Whether CSV begins with a byte order mark, which Excel asks for."),
+            Query("delimiter", one_of(Delimiter), "What stands between the values of CSV."),
             *_FILTERS,
         ),
         replies={

@@ -12,6 +12,9 @@ const CHOICES = [
   ["resolved_by", "Decided by", [["", "All"], ["rules", "Rules"], ["ai", "AI"], ["review", "Review"]]],
 ];
 const FILTERS = ["matched", "status", "resolved_by", "min_confidence", "max_confidence", "document_id"];
+// Excel takes CSV for UTF-8 by its mark, and parts values by a semicolon where decimals have a comma.
+const DELIMITER = (0.5).toLocaleString(navigator.language).includes(",") ? ";" : ",";
+const WRITTEN = { csv: { format: "csv", bom: "true", delimiter: DELIMITER }, ndjson: { format: "ndjson" } };
 const HEADS = [["Document", "document"], ["Match", null], ["Confidence", "confidence"], ["Decided by", null], ["Review", null]];
 
 export async function showResults(here, runId, resultId, query) {
@@ -49,7 +52,7 @@ export async function showResults(here, runId, resultId, query) {
       change({});
     }));
     fill(parts.exports, pagination.total ? ["csv", "ndjson"].map((format) => h("a", {
-      class: "button", download: "", href: withQuery(`${runPath(runId)}/results/export`, { ...only(values, FILTERS), format }),
+      class: "button", download: "", href: withQuery(`${runPath(runId)}/results/export`, { ...only(values, FILTERS), ...WRITTEN[format] }),
     }, `Export ${format.toUpperCase()}`)) : null);
     fill(parts.pages, pager(pagination, (page) => {
       change({ page });
