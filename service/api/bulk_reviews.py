@@ -54,6 +54,7 @@ class ReviewFilter(WireModel):
     min_confidence: Share = None
     max_confidence: Share = None
     resolved_by: Annotated[ResolvedBy | None, Field(strict=False)] = None
+    uncertain: bool | None = None
     document_id: Annotated[str | None, Field(max_length=CLIENT_ID_MAX_LENGTH)] = None
 
 
@@ -209,6 +210,7 @@ def _read_filter(asked: ReviewFilter) -> ResultFilter:
         min_confidence=asked.min_confidence,
         max_confidence=asked.max_confidence,
         resolved_by=asked.resolved_by,
+        uncertain=asked.uncertain,
         document_id=None if asked.document_id is None else DocumentId(asked.document_id),
     )
 

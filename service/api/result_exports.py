@@ -34,6 +34,7 @@ _COLUMNS = (
     "rule_confidence",
     "status",
     "resolved_by",
+    "uncertain",
     "reviewed_by",
     "reviewed_at",
     "notes",

@@ -31,6 +31,7 @@ FILTERS = (
     "min_confidence",
     "max_confidence",
     "resolved_by",
+    "uncertain",
     "document_id",
     "sort",
 )
@@ -148,6 +149,7 @@ def read_filter(values: Mapping[str, str]) -> ResultFilter:
         min_confidence=filters.share(values, "min_confidence"),
         max_confidence=filters.share(values, "max_confidence"),
         resolved_by=filters.one_of(values, "resolved_by", ResolvedBy),
+        uncertain=filters.truth(values, "uncertain"),
         document_id=None if document_id is None else DocumentId(document_id),
     )
 

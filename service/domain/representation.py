@@ -110,6 +110,7 @@ def result(value: MatchResult) -> dict[str, Json]:
         "status": value.status.value,
         "notes": value.notes,
         "resolved_by": value.resolved_by.value,
+        "uncertain": value.uncertain,
         "error": value.error,
         "created_at": timestamp(value.created_at),
         "reviewed_at": timestamp(value.reviewed_at),

@@ -7,8 +7,10 @@ from enum import StrEnum
 
 import msgspec
 
+from service.domain.configs import MatchingRules
 from service.domain.documents import FieldValue
 from service.domain.identifiers import DocumentId, ReferenceRowId, ResultId, RunId
+from service.domain.runs import CONFIDENCE_DIGITS
 
 MAX_CANDIDATES = 5
 
@@ -81,6 +83,16 @@ class DocumentMatch:
     candidates: tuple[Candidate, ...]
     unreadable: tuple[Unreadable, ...]
 
+    def is_uncertain(self, rules: MatchingRules) -> bool:
+        """Whether somebody should look: no match, but nearly, or a match with a close second."""
+        if not self.candidates:
+            return False
+        best = self.candidates[0].confidence
+        if best < rules.threshold:
+            return best >= rules.review_threshold
+        second = self.candidates[1].confidence if len(self.candidates) > 1 else 0.0
+        return round(best - second, CONFIDENCE_DIGITS) < rules.ai.min_margin
+
 
 class MatchResult(msgspec.Struct, frozen=True, kw_only=True):
     """A stored result; `evidence` and `candidates` are the JSON texts that go out as they are.
@@ -100,6 +112,7 @@ class MatchResult(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
     candidates: str
     resolved_by: ResolvedBy
+    uncertain: bool
     error: str | None
     created_at: datetime
     reviewed_at: datetime | None

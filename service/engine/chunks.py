@@ -101,7 +101,7 @@ def match_chunk(job: ChunkJob) -> ChunkOutcome | IndexMissing:
 
 def give_up(job: ChunkJob, sentence: str) -> ChunkOutcome:
     """Return what becomes of documents that cannot be matched: results that say why."""
-    failed = [_Verdict(document, (), None, 0.0, sentence) for document in job.documents]
+    failed = [_Verdict(document, error=sentence) for document in job.documents]
     warning = _warning(
         DOCUMENT_FAILED, len(failed), ", ".join(verdict.document.id for verdict in failed)
     )
@@ -129,21 +129,23 @@ class _Verdict:
     """What becomes of one document."""
 
     document: RunDocument
-    candidates: tuple[Candidate, ...]
-    row_id: ReferenceRowId | None
-    confidence: float
-    error: str | None
+    candidates: tuple[Candidate, ...] = ()
+    row_id: ReferenceRowId | None = None
+    confidence: float = 0.0
+    uncertain: bool = False
+    error: str | None = None
 
 
 def _judge(rules: MatchingRules, document: RunDocument, found: DocumentMatch | None) -> _Verdict:
     if found is None:
-        return _Verdict(document, (), None, 0.0, DELETED)
+        return _Verdict(document, error=DELETED)
     if not found.candidates:
-        return _Verdict(document, (), None, 0.0, None)
+        return _Verdict(document)
     best = found.candidates[0]
     is_match = best.confidence >= rules.threshold
     row_id = best.reference_row_id if is_match else None
-    return _Verdict(document, found.candidates, row_id, best.confidence, None)
+    uncertain = found.is_uncertain(rules)
+    return _Verdict(document, found.candidates, row_id, best.confidence, uncertain)
 
 
 def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue | bytes, ...]:
@@ -160,6 +162,7 @@ def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue | bytes, ...]:
         verdict.confidence,
         evidence[0] if evidence else b"{}",
         _encoder.encode(candidates),
+        verdict.uncertain,
         verdict.error,
     )
 

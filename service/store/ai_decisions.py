@@ -96,6 +96,7 @@ SET evidence = settled.evidence::json,
     proposed_reference_row_id = settled.row_id, matched_reference_row_id = settled.row_id,
     proposed_by = CASE WHEN settled.verdict = 'unresolved' THEN 'rules' ELSE 'ai' END,
     resolved_by = CASE WHEN settled.verdict = 'unresolved' THEN 'rules' ELSE 'ai' END,
+    uncertain = uncertain AND settled.verdict = 'unresolved',
     version = results.version + 1
 FROM settled JOIN before USING (document_id)
 WHERE results.run_id = $1 AND results.document_id = settled.document_id

@@ -24,6 +24,7 @@ COPY_COLUMNS = (
     "rule_confidence",
     "evidence",
     "candidates",
+    "uncertain",
     "error",
 )
 
@@ -58,6 +59,7 @@ class ResultFilter:
     min_confidence: float | None = None
     max_confidence: float | None = None
     resolved_by: ResolvedBy | None = None
+    uncertain: bool | None = None
     document_id: DocumentId | None = None
 
 
@@ -82,9 +84,10 @@ _BY_CONFIDENCE = """
    AND ($4::text IS NULL OR status = $4)
    AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
    AND ($6::text IS NULL OR resolved_by = $6)
-   AND confidence = $7 AND document_id > $8
+   AND ($7::boolean IS NULL OR uncertain = $7)
+   AND confidence = $8 AND document_id > $9
  ORDER BY document_id
- LIMIT $9)
+ LIMIT $10)
 UNION ALL
 (SELECT * FROM results
  WHERE run_id = $1
@@ -92,11 +95,12 @@ UNION ALL
    AND ($4::text IS NULL OR status = $4)
    AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
    AND ($6::text IS NULL OR resolved_by = $6)
-   AND confidence < $7
+   AND ($7::boolean IS NULL OR uncertain = $7)
+   AND confidence < $8
  ORDER BY confidence DESC, document_id
- LIMIT $9 OFFSET $10)
+ LIMIT $10 OFFSET $11)
 ORDER BY confidence DESC, document_id
-LIMIT $9
+LIMIT $10
 """
 _BY_DOCUMENT = """
 SELECT * FROM results
@@ -106,9 +110,10 @@ WHERE run_id = $1
   AND ($4::text IS NULL OR status = $4)
   AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
   AND ($6::text IS NULL OR resolved_by = $6)
-  AND document_id > $7
+  AND ($7::boolean IS NULL OR uncertain = $7)
+  AND document_id > $8
 ORDER BY document_id
-LIMIT $8 OFFSET $9
+LIMIT $9 OFFSET $10
 """
 # A run has one result per document: nothing to sort, and no second page.
 _OF_DOCUMENT = """
@@ -119,8 +124,9 @@ WHERE run_id = $1
   AND ($4::text IS NULL OR status = $4)
   AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
   AND ($6::text IS NULL OR resolved_by = $6)
-  AND document_id = $7
-LIMIT $8 OFFSET $9
+  AND ($7::boolean IS NULL OR uncertain = $7)
+  AND document_id = $8
+LIMIT $9 OFFSET $10
 """
 
 
@@ -162,6 +168,7 @@ WHERE run_id = $1
   AND ($4::text IS NULL OR status = $4)
   AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
   AND ($6::text IS NULL OR resolved_by = $6)
+  AND ($7::boolean IS NULL OR uncertain = $7)
 """
 
 
@@ -201,6 +208,7 @@ def filter_arguments(wanted: ResultFilter) -> tuple[object, ...]:
         wanted.status,
         wanted.matched,
         wanted.resolved_by,
+        wanted.uncertain,
     )
 
 
@@ -228,6 +236,7 @@ def from_record(record: Record) -> MatchResult:
         evidence=evidence,
         candidates=record["candidates"],
         resolved_by=_RESOLVERS[record["resolved_by"]],
+        uncertain=record["uncertain"],
         error=record["error"],
         created_at=record["created_at"],
         reviewed_at=record["reviewed_at"],

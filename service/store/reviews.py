@@ -174,8 +174,9 @@ WHERE run_id = $1 AND confidence >= $2 AND confidence <= $3
   AND ($4::text IS NULL OR status = $4)
   AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
   AND ($6::text IS NULL OR resolved_by = $6)
-  AND ($7::text IS NULL OR document_id = $7)
-  AND status <> $8
+  AND ($7::boolean IS NULL OR uncertain = $7)
+  AND ($8::text IS NULL OR document_id = $8)
+  AND status <> $9
 """
 _TO_REVIEW = """
 SELECT id FROM results
@@ -183,10 +184,11 @@ WHERE run_id = $1 AND confidence >= $2 AND confidence <= $3
   AND ($4::text IS NULL OR status = $4)
   AND ($5::boolean IS NULL OR (matched_reference_row_id IS NOT NULL) = $5)
   AND ($6::text IS NULL OR resolved_by = $6)
-  AND ($7::text IS NULL OR document_id = $7)
-  AND status <> $8
+  AND ($7::boolean IS NULL OR uncertain = $7)
+  AND ($8::text IS NULL OR document_id = $8)
+  AND status <> $9
 ORDER BY document_id
-LIMIT $9
+LIMIT $10
 """
 
 

@@ -83,6 +83,7 @@ async def test_a_document_that_spoils_its_request_is_the_only_one_that_keeps_the
     kept = [each for each in await ai.results(run) if each["resolved_by"] == "rules"]
     assert [each["document_id"] for each in kept] == ["doc_0003"]
     assert kept[0]["evidence"]["ai"]["decision"] == "unresolved"
+    assert kept[0]["uncertain"]
     assert kept[0]["evidence"]["ai"]["rationale"] == reason
     assert (kept[0]["matched_reference_row_id"], kept[0]["confidence"]) == (None, 0.6)
     warnings = {each["code"]: each for each in run["warnings"]}

@@ -34,6 +34,7 @@ async def test_borderline_documents_are_matched_by_the_model(ai: AiLive) -> None
     for result in await ai.results(run):
         assert result["matched_reference_row_id"] == result["candidates"][0]["reference_row_id"]
         assert (result["resolved_by"], result["confidence"]) == ("ai", 0.9)
+        assert not result["uncertain"]
         assert result["rule_confidence"] == result["candidates"][0]["confidence"] < 0.8
         assert result["evidence"]["ai"] == {
             "model": "claude-haiku-5-5",

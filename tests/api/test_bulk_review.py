@@ -10,7 +10,7 @@ import pytest
 
 from service.api.bulk_reviews import MAX_ITEMS
 from tests.api.live import Live, running
-from tests.seeding import add_documents, invoices
+from tests.seeding import VENDORS, add_documents, invoices
 
 DOCUMENTS = 30
 
@@ -103,6 +103,17 @@ async def test_a_filter_may_take_reviews_back(live: Live) -> None:
         live, run, filter={"document_id": results[4]["document_id"]}, status="approved"
     )
     assert [each["result_id"] for each in one["outcomes"]] == [results[4]["id"]]
+
+
+async def test_a_filter_may_leave_out_what_somebody_should_look_at(live: Live) -> None:
+    doubtful = {f"unsure_{n}": {"vendor": VENDORS[0], "number": "none"} for n in range(3)}
+    await add_documents(live.world.database, live.world.workspace_id, doubtful, "mixed")
+    await add_documents(live.world.database, live.world.workspace_id, invoices(5), "mixed")
+    run, results = await reviewable(live, collection="mixed")
+    told = await post(live, run, filter={"uncertain": False}, status="approved")
+    certain = {each["id"] for each in results if not each["uncertain"]}
+    assert {each["result_id"] for each in told["outcomes"]} == certain
+    assert len(certain) == len(results) - len(doubtful)
 
 
 async def test_requests_that_cross_each_other_all_count(live: Live) -> None:

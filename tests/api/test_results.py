@@ -12,7 +12,7 @@ from service.api import pages
 from service.domain.identifiers import new_id
 from tests.api.live import Live, running
 from tests.api.test_run_polling import walk
-from tests.seeding import add_documents
+from tests.seeding import RULES, add_documents
 
 # How alike a document is to a row of the world, from equal to nothing at all.
 VENDORS = ("Alpine Metalworks", "Alpine Metalwork", "Alpine", "Borealis Papers", "Zzz", "Qqq")
@@ -27,6 +27,7 @@ FIELDS = {
     "notes": type(None),
     "evidence": dict,
     "resolved_by": str,
+    "uncertain": bool,
     "candidates": list,
     "error": type(None),
     "created_at": str,
@@ -43,6 +44,7 @@ BAD_QUERIES = [
     ("min_confidence=nan", "min_confidence"),
     ("min_confidence=high", "min_confidence"),
     ("resolved_by=magic", "resolved_by"),
+    ("uncertain=perhaps", "uncertain"),
     ("sort=date", "sort"),
     ("limit=501", "limit"),
     ("page=0", "page"),
@@ -126,6 +128,13 @@ async def test_numbered_pages_are_slices_of_the_whole(live: Live) -> None:
             assert page["pagination"]["has_more"] == (number < 5)
 
 
+def wants_a_look(result: Any) -> bool:
+    if result["matched_reference_row_id"] is None:
+        return bool(result["confidence"] >= RULES.review_threshold)
+    first, second, *_ = [*(each["confidence"] for each in result["candidates"]), 0.0]
+    return bool(round(first - second, 4) < RULES.ai.min_margin)
+
+
 async def test_each_filter_lets_through_what_it_says(live: Live) -> None:
     run = await varied_run(live)
     whole = await all_of(live, run)
@@ -141,11 +150,14 @@ async def test_each_filter_lets_through_what_it_says(live: Live) -> None:
         ("max_confidence", str(limit)): lambda each: each["confidence"] <= limit,
         ("resolved_by", "rules"): lambda each: True,
         ("resolved_by", "ai"): lambda each: False,
+        ("uncertain", "true"): wants_a_look,
+        ("uncertain", "false"): lambda each: not wants_a_look(each),
         ("document_id", document): lambda each: each["document_id"] == document,
         ("document_id", document.lower() + "x"): lambda each: False,
     }
     for (name, value), is_in in expected.items():
         assert await all_of(live, run, **{name: value}) == list(filter(is_in, whole)), name
+    assert {wants_a_look(each) for each in whole} == {True, False}
     both = {"document_id": document, "min_confidence": "1"}
     assert await all_of(live, run, **both) == ([middle] if limit == 1 else [])
 

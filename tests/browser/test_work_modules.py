@@ -190,7 +190,7 @@ async def test_a_warning_that_is_new_speaks_for_itself(page: Page) -> None:
 @pytest.mark.parametrize(
     ("mode", "expected"),
     [
-        ("unsure", {"status": "pending", "min_confidence": 0.5, "max_confidence": "0.7999"}),
+        ("unsure", {"status": "pending", "uncertain": "true"}),
         ("matched", {"status": "pending", "matched": "true"}),
         ("rejected", {"status": "rejected"}),
         ("range", {"status": "pending", "min_confidence": "0.9000", "max_confidence": "0.9499"}),
@@ -199,6 +199,5 @@ async def test_a_warning_that_is_new_speaks_for_itself(page: Page) -> None:
 async def test_a_queue_asks_for_its_results(
     page: Page, mode: str, expected: dict[str, Any]
 ) -> None:
-    limits = {"threshold": 0.8, "review_threshold": 0.5}
-    wanted = {"mode": mode, "range": [18, 18], "limits": limits}
+    wanted = {"mode": mode, "range": [18, 18]}
     assert await call(page, "queue", "filtersOf", wanted) == expected

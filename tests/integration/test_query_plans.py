@@ -128,7 +128,7 @@ _FILL = [
 
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 ROWS_INDEX = "reference_rows_pkey"
-NO_FILTER = "'-infinity', 'infinity', NULL, NULL, NULL"
+NO_FILTER = "'-infinity', 'infinity', NULL, NULL, NULL, NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ QUESTIONS = {
     ),
     "results by confidence: within bounds": Question(
         BY_CONFIDENCE,
-        f"'{RUN}', 0.2, 0.4, NULL, NULL, NULL, 'infinity', '', 51, 0",
+        f"'{RUN}', 0.2, 0.4, NULL, NULL, NULL, NULL, 'infinity', '', 51, 0",
         "results_by_confidence",
         51,
     ),

@@ -100,6 +100,30 @@ async def test_this_release_reads_what_an_earlier_one_stored_and_finishes_its_ru
         assert (again.status, again.rows_matched) == (RunStatus.COMPLETED, 4)
 
 
+async def test_results_of_an_earlier_release_are_uncertain_by_the_same_rule(
+    empty_database_url: str,
+) -> None:
+    """Matched clearly; matched, the second 0.03 behind; matched, the second nearer; not matched."""
+    await make_release(empty_database_url, RELEASES[-1])
+    found = {"doc_0": (0.8, 0.1), "doc_1": (0.9, 0.87), "doc_2": (0.9, 0.8701), "doc_3": (0.5, 0.4)}
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        for document_id, confidences in found.items():
+            candidates = json.dumps([{"confidence": each} for each in confidences])
+            await connection.execute(
+                "UPDATE results SET rule_confidence = $3, candidates = $4 "
+                "WHERE run_id = $1 AND document_id = $2",
+                *(COMPLETED, document_id, confidences[0], candidates),
+            )
+        await schema.migrate(empty_database_url)
+        uncertain = await connection.fetch(
+            "SELECT document_id FROM results WHERE run_id = $1 AND uncertain ORDER BY 1", COMPLETED
+        )
+    finally:
+        await connection.close()
+    assert [each["document_id"] for each in uncertain] == ["doc_2", "doc_3"]
+
+
 async def check_completed_run(database: Database) -> None:
     wanted = ResultFilter(document_id=DocumentId("doc_3"))
     async with database.connection() as connection:

@@ -36,6 +36,7 @@ _FILTERS = (
     Query("min_confidence", SHARE, "The least confidence."),
     Query("max_confidence", SHARE, "The greatest confidence."),
     Query("resolved_by", one_of(ResolvedBy), "Who settled the match."),
+    Query("uncertain", TRUTH, "Whether somebody should look: see the result's field."),
     Query("document_id", TEXT, "The result of this document."),
 )
 

@@ -91,6 +91,7 @@ EXAMPLE_RESULT: dict[str, Any] = {
     "status": "pending",
     "notes": None,
     "resolved_by": "rules",
+    "uncertain": False,
     "error": None,
     "created_at": "2026-03-02T09:18:03.000Z",
     "reviewed_at": None,
@@ -192,6 +193,11 @@ class ReviewedResult(BaseModel):
     status: ReviewStatus
     notes: str | None
     resolved_by: ResolvedBy
+    uncertain: bool = Field(
+        description="Somebody should look: no match, but at least the config's `review_threshold`, "
+        "or a match that leads the second best by less than `ai.min_margin`. False once the AI "
+        "pass has decided."
+    )
     error: str | None = Field(description="Why the document could not be matched.")
     created_at: datetime
     reviewed_at: datetime | None

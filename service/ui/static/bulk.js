@@ -31,12 +31,12 @@ export function approveMany(runId, from) {
       work().catch((error) => fail(error));
     } },
     h("h2", { id: "many" }, "Approve many"),
-    h("p", {}, "All matched results that still wait, from this confidence up:"),
+    h("p", {}, "All matched results that still wait, from this confidence up. Those with a close second stay for you:"),
     h("label", { class: "field" }, h("span", {}, "Confidence at least, in %"), line),
     told, bar, h("p", { class: "row" }, go, close)));
 
     const review = (isDry) => ask("POST", `${runPath(runId)}/results/review`, {
-      filter: { status: "pending", matched: true, min_confidence: ofPercent(line.value) }, status: "approved", dry_run: isDry,
+      filter: { status: "pending", matched: true, uncertain: false, min_confidence: ofPercent(line.value) }, status: "approved", dry_run: isDry,
     });
     const fail = (error) => {
       told.textContent = `${done ? `${plural(done, "result", "results")} approved, then: ` : ""}${error.message}`;

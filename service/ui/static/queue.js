@@ -4,15 +4,14 @@ import { ask, runPath, withQuery } from "./api.js";
 import { bounds } from "./histogram.js";
 
 const PAGE = 50;
-export const QUEUES = [["unsure", "Unsure, nearest to a match first"], ["matched", "Matched"], ["none", "No match"], ["ai", "Decided by the AI"], ["pending", "All that wait"], ["approved", "Approved"], ["rejected", "Rejected"]];
+export const QUEUES = [["unsure", "Unsure, most confident first"], ["matched", "Matched"], ["none", "No match"], ["ai", "Decided by the AI"], ["pending", "All that wait"], ["approved", "Approved"], ["rejected", "Rejected"]];
 
 /** What the API is asked for; `range` holds the first and the last bin. */
-export function filtersOf({ mode, range, limits }) {
-  const { threshold, review_threshold: review } = limits;
+export function filtersOf({ mode, range }) {
   const pending = { status: "pending" };
   switch (mode) {
     case "range": return { ...pending, min_confidence: bounds(range[0]).min_confidence, max_confidence: bounds(range[1]).max_confidence };
-    case "unsure": return { ...pending, min_confidence: review, max_confidence: Math.max(review, threshold - 0.0001).toFixed(4) };
+    case "unsure": return { ...pending, uncertain: "true" };
     case "matched": return { ...pending, matched: "true" };
     case "none": return { ...pending, matched: "false" };
     case "ai": return { ...pending, resolved_by: "ai" };

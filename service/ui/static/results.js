@@ -8,10 +8,11 @@ import { TERMINAL, RESOLVERS, REVIEWED, byKey, confidence, count, inPercent, ofP
 const SIZE = 50;
 const CHOICES = [
   ["matched", "Match", [["", "All"], ["true", "Matched"], ["false", "Not matched"]]],
+  ["uncertain", "Sureness", [["", "All"], ["true", "Worth a look"], ["false", "The others"]]],
   ["status", "Review", [["", "All"], ["pending", "Waiting"], ["approved", "Approved"], ["rejected", "Rejected"]]],
   ["resolved_by", "Decided by", [["", "All"], ["rules", "Rules"], ["ai", "AI"], ["review", "Review"]]],
 ];
-const FILTERS = ["matched", "status", "resolved_by", "min_confidence", "max_confidence", "document_id"];
+const FILTERS = ["matched", "uncertain", "status", "resolved_by", "min_confidence", "max_confidence", "document_id"];
 // Excel takes CSV for UTF-8 by its mark, and parts values by a semicolon where decimals have a comma.
 const DELIMITER = (0.5).toLocaleString(navigator.language).includes(",") ? ";" : ",";
 const WRITTEN = { csv: { format: "csv", bom: "true", delimiter: DELIMITER }, ndjson: { format: "ndjson" } };

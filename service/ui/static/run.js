@@ -100,11 +100,9 @@ function actionsOn(here, state, parts, stream) {
 }
 
 /** How many results wait for a person, and how many of them are unsure. */
-async function openCounts({ run, config }) {
-  const { threshold, review_threshold: review } = config ?? DEFAULT_LIMITS;
+async function openCounts({ run }) {
   const total = async (filters) => (await ask("GET", withQuery(`${runPath(run.id)}/results`, { status: "pending", ...filters, limit: 1 }))).pagination.total;
-  const band = { min_confidence: review, max_confidence: Math.max(review, threshold - 0.0001).toFixed(4) };
-  const [waiting, unsure] = await Promise.all([total({}), review < threshold ? total(band) : 0]);
+  const [waiting, unsure] = await Promise.all([total({}), total({ uncertain: "true" })]);
   return { waiting, unsure };
 }
 
