@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from service.api import event_list, stream
+from service.api.contract.event_models import EventPage, StreamBlock
 from service.api.contract.operation import (
     JSON,
     TEXT,
@@ -13,7 +14,6 @@ from service.api.contract.operation import (
     text,
     whole_number,
 )
-from service.api.contract.run_models import EventPage, StreamBlock
 from service.api.routes import Handler
 from service.domain.events import EventType
 
