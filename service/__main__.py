@@ -10,6 +10,7 @@ import typer
 
 from service.cli import exit_codes
 from service.cli.commands import Entry, Listing
+from service.cli.tables import printable
 from service.domain.errors import MatchstreamError
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def main() -> None:
     except BaseException as error:
         found = _ours(error)
         if found is not None:
-            _say(str(found))
+            # It may quote what a file or a service has, which moves no terminal.
+            _say(printable(str(found)))
             sys.exit(exit_codes.of_error(found))
         if isinstance(error, OSError):
             # The disk is full, a file may not be read: what the system says is for people too.

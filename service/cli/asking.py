@@ -1,7 +1,7 @@
 """How does a command put a question to the service, and which words do all such commands share?"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from service.cli import address
 from service.cli.answers import JsonObject
 from service.cli.client import PAGE_SIZE, Client
+from service.cli.tables import Listed
 from service.settings import load
 
 Answer = TypeVar("Answer")
@@ -35,11 +36,32 @@ def ask(url: str | None, question: Callable[[Client], Awaitable[Answer]]) -> Ans
     return asyncio.run(put())
 
 
-async def first(client: Client, path: str, filters: dict[str, str], limit: int) -> list[JsonObject]:
-    """Return the first `limit` items of a list."""
-    found: list[JsonObject] = []
+def show(
+    url: str | None,
+    asked: tuple[str, dict[str, str]],
+    limit: int,
+    columns: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """Print the first items of a list, which `asked` names by its path and its filters."""
+
+    async def print_all(client: Client) -> None:
+        listed = Listed(columns, as_json=as_json)
+        async for item in first(client, *asked, limit):
+            listed.add(item)
+        listed.close()
+
+    ask(url, print_all)
+
+
+async def first(
+    client: Client, path: str, filters: dict[str, str], limit: int
+) -> AsyncIterator[JsonObject]:
+    """Yield the first `limit` items of a list."""
+    left = limit
     async for item in client.walk(path, {"limit": str(min(limit, PAGE_SIZE)), **filters}):
-        found.append(item)
-        if len(found) == limit:
-            break
-    return found
+        yield item
+        left -= 1
+        if left == 0:
+            return

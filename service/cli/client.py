@@ -29,6 +29,7 @@ WEBHOOKS, API_KEYS = "/v1/webhooks", "/v1/api-keys"
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 # A stream says that it lives every 15 seconds.
 TIMEOUT_SECONDS = 40.0
+CONNECT_SECONDS = 10.0
 # The reply to an upload comes when all of it is stored.
 UPLOAD_TIMEOUT_SECONDS = 3600.0
 # A stream that was cut is resumed so often without a new event in between: for five minutes.
@@ -66,7 +67,7 @@ class Client:
         self._http = httpx2.AsyncClient(
             base_url=self.url,
             headers={"Authorization": f"Bearer {_checked_key(key)}"},
-            timeout=TIMEOUT_SECONDS,
+            timeout=httpx2.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
             # The key must not travel through a proxy that the environment names.
             trust_env=False,
         )
@@ -180,7 +181,9 @@ class Client:
     async def _upload(
         self, path: str, name: str, file: IO[bytes], fields: Mapping[str, str]
     ) -> JsonObject:
-        timeout = httpx2.Timeout(TIMEOUT_SECONDS, read=UPLOAD_TIMEOUT_SECONDS)
+        timeout = httpx2.Timeout(
+            TIMEOUT_SECONDS, connect=CONNECT_SECONDS, read=UPLOAD_TIMEOUT_SECONDS
+        )
         files = {"file": (name, file)}
         return await self.ask("POST", path, data=dict(fields), files=files, timeout=timeout)
 

@@ -10,6 +10,7 @@ import typer
 from service.cli import asking
 from service.cli.answers import JsonObject
 from service.cli.client import API_KEYS, RUNS, WEBHOOKS, Client
+from service.cli.tables import printable
 
 MOST = 50
 # A person waits at the prompt meanwhile.
@@ -54,13 +55,15 @@ def _ids(
 
     async def question(client: Client) -> list[JsonObject]:
         async with asyncio.timeout(SECONDS):
-            return await asking.first(client, path, filters, MOST)
+            return [item async for item in asking.first(client, path, filters, MOST)]
 
     try:
         found = asking.ask(context.params.get("url"), question)
     except Exception:  # noqa: BLE001 - a prompt that completes has no place for any failure
         return []
-    return [(each["id"], told(each)) for each in found if each["id"].startswith(incomplete)]
+    return [
+        (each["id"], printable(told(each))) for each in found if each["id"].startswith(incomplete)
+    ]
 
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", autocompletion=run_ids)]

@@ -1,10 +1,13 @@
 """How is a CSV file written? What its first bytes show, and the service has to be told of it."""
 
 import codecs
+import re
 from typing import IO
 
 PEEK_BYTES = 65536
 _DELIMITERS = ",;\t|"
+# What stands in quotation marks divides nothing, and ends no line.
+_QUOTED = re.compile('"[^"]*"')
 _BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SUFFIXES = (".csv", ".tsv", ".txt")
 
@@ -32,6 +35,6 @@ def form_of(name: str, file: IO[bytes]) -> dict[str, str]:
 
 def _delimiter_of(text: str) -> dict[str, str]:
     """Take the sign that divides the header most often, the comma where none does."""
-    head = text.partition("\n")[0]
+    head = _QUOTED.sub("", text).partition("\n")[0]
     most = max(_DELIMITERS, key=head.count)
     return {} if most == "," or most not in head else {"delimiter": most}

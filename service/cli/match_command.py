@@ -180,7 +180,7 @@ def _suggest(job: Job, *, as_json: bool) -> Work:
             if as_json:
                 tables.print_json(mapping)
             else:
-                typer.echo(f"--map {shlex.quote(mappings.write(mapping))}")
+                typer.echo(f"--map {shlex.quote(tables.printable(mappings.write(mapping)))}")
 
     return work
 

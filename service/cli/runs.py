@@ -10,11 +10,11 @@ from rich.console import Console
 
 from service.cli import exit_codes, summary
 from service.cli.answers import JsonObject, StreamedEvent
-from service.cli.asking import Limit, Url, ask, first
+from service.cli.asking import Limit, Url, ask, first, show
 from service.cli.client import RUNS, Client, segment
 from service.cli.completion import RunId, result_ids, run_ids
 from service.cli.display import Silence, display_on, progress_of
-from service.cli.tables import AsJson, print_json, print_rows
+from service.cli.tables import AsJson, print_json, printable
 from service.domain.errors import NotFoundError
 
 
@@ -77,12 +77,9 @@ def _say(line: str) -> None:
 
 
 async def _newest(client: Client) -> str:
-    found = await first(client, RUNS, {}, 1)
-    if not found:
-        raise NotFoundError(
-            "There is no run yet: `matchstream match --help` says how to start one."
-        )
-    return str(found[0]["id"])
+    async for run in first(client, RUNS, {}, 1):
+        return str(run["id"])
+    raise NotFoundError("There is no run yet: `matchstream match --help` says how to start one.")
 
 
 def _line(event: StreamedEvent) -> str:
@@ -99,9 +96,8 @@ def runs(url: Url = None, limit: Limit = 20, *, as_json: AsJson = False) -> None
     matchstream runs --limit 5
     matchstream runs --json | head -1
     """
-    found = ask(url, lambda client: first(client, RUNS, {}, limit))
     columns = ("id", "status", "rows_processed", "rows_matched", "created_at")
-    print_rows(found, columns, as_json=as_json)
+    show(url, (RUNS, {}), limit, columns, as_json=as_json)
 
 
 def results(
@@ -118,9 +114,8 @@ def results(
     """
     path = f"{RUNS}/{segment(run)}/results"
     filters = {"status": status.value} if status else {}
-    found = ask(url, lambda client: first(client, path, filters, limit))
     columns = ("id", "document_id", "matched_reference_row_id", "confidence", "status")
-    print_rows(found, columns, as_json=as_json)
+    show(url, (path, filters), limit, columns, as_json=as_json)
 
 
 def review(
@@ -152,4 +147,4 @@ def review(
         body["matched_reference_row_id"] = row
     path = f"{RUNS}/{segment(run)}/results/{segment(result)}/review"
     reviewed = ask(url, lambda client: client.ask("POST", path, json=body))
-    typer.echo(f"{reviewed['document_id']}: {reviewed['status']}")
+    typer.echo(f"{printable(reviewed['document_id'])}: {reviewed['status']}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from service.cli.answers import JsonObject
 from service.cli.client import RunHandle
 from service.cli.display import drawn
+from service.cli.tables import printable
 
 BINS = 10
 BAR_WIDTH = 30
@@ -33,13 +34,13 @@ def how(ended: JsonObject, run: str) -> str:
     """Say in a sentence how a run that did not complete has ended; `run` names it."""
     if ended["status"] == "cancelled":
         return f"{run} has been cancelled."
-    return f"{run} has failed: {ended['error']}"
+    return printable(f"{run} has failed: {ended['error']}")
 
 
 def warn(ended: JsonObject, say: Say) -> None:
     """Say what did not stop the run."""
     for warning in ended["warnings"]:
-        say(f"{warning['code']} ({warning['count']}): {warning['sample']}")
+        say(printable(f"{warning['code']} ({warning['count']}): {warning['sample']}"))
 
 
 async def distribution(handle: RunHandle) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from shutil import get_terminal_size
 from typing import Annotated, TypeAlias
 
@@ -17,24 +17,44 @@ _LEAST_WIDTH = 8
 _ELLIPSIS = "…"
 
 
-def print_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) -> None:
-    """Write the columns of the rows below a header; as JSON all there is, and no header.
+class Listed:
+    """A list that is printed as its rows come: below a header, or as JSON all there is of each.
 
-    On a terminal the columns are aligned, and cut where they would not fit it. Elsewhere a tab
-    parts them, and nothing is cut.
+    On a terminal its columns are aligned when it is whole, and cut where they would not fit.
+    Elsewhere a tab parts them, and nothing is cut, or kept.
     """
-    if as_json:
-        for row in rows:
+
+    def __init__(self, columns: Sequence[str], *, as_json: bool) -> None:
+        """Print these columns, when the first row has come or it is certain that none does."""
+        self._columns = columns
+        self._as_json = as_json
+        self._is_aligned = sys.stdout.isatty() and not as_json
+        self._lines: list[Sequence[str]] = [] if as_json else [columns]
+
+    def add(self, row: Row) -> None:
+        """Print the row, or keep what is shown of it."""
+        if self._as_json:
             print_json(row)
-        return
-    lines = [tuple(columns), *(tuple(_cell(row.get(name)) for name in columns) for row in rows)]
-    if sys.stdout.isatty():
-        width = get_terminal_size().columns
-        for line in aligned(lines, width):
-            typer.echo(line)
-        return
-    for cells in lines:
-        typer.echo("\t".join(cells))
+            return
+        self._lines.append([_cell(row.get(name)) for name in self._columns])
+        if not self._is_aligned:
+            self.close()
+
+    def close(self) -> None:
+        """Print what was kept."""
+        if self._is_aligned:
+            self._lines = [[line] for line in aligned(self._lines, get_terminal_size().columns)]
+        for cells in self._lines:
+            typer.echo("\t".join(cells))
+        self._lines = []
+
+
+def print_rows(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print a list whose rows are there."""
+    listed = Listed(columns, as_json=as_json)
+    for row in rows:
+        listed.add(row)
+    listed.close()
 
 
 def print_json(value: object) -> None:

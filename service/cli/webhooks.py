@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from service.cli.asking import Limit, Url, ask, first
+from service.cli.asking import Limit, Url, ask, show
 from service.cli.client import WEBHOOKS, segment
 from service.cli.commands import Documented
 from service.cli.completion import webhook_ids
-from service.cli.tables import AsJson, print_rows
+from service.cli.tables import AsJson
 
 WebhookId = Annotated[
     str,
@@ -31,8 +31,8 @@ def list_webhooks(url: Url = None, limit: Limit = 50, as_json: AsJson = False) -
 
     matchstream webhooks list
     """
-    found = ask(url, lambda client: first(client, WEBHOOKS, {}, limit))
-    print_rows(found, ("id", "url", "enabled", "disabled_reason"), as_json=as_json)
+    columns = ("id", "url", "enabled", "disabled_reason")
+    show(url, (WEBHOOKS, {}), limit, columns, as_json=as_json)
 
 
 @app.command(cls=Documented)
@@ -74,8 +74,7 @@ def deliveries(
     matchstream webhooks deliveries 01890000-0000-7000-8000-000000000001
     """
     path = f"{WEBHOOKS}/{segment(webhook)}/deliveries"
-    found = ask(url, lambda client: first(client, path, {}, limit))
-    print_rows(found, ("id", "type", "status", "created_at"), as_json=as_json)
+    show(url, (path, {}), limit, ("id", "type", "status", "created_at"), as_json=as_json)
 
 
 @app.command(cls=Documented)

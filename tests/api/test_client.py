@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from service.api.context import StreamTimes
 from service.cli.answers import ClientError
 from service.cli.client import Client
 from service.domain.errors import InvalidInputError
@@ -127,6 +128,24 @@ def test_what_is_no_url_or_key_is_refused_before_it_travels(url: str, key: str) 
     with pytest.raises(InvalidInputError) as refused:
         Client(url, key)
     assert "secret" not in str(refused.value)
+
+
+async def test_a_key_that_is_revoked_meanwhile_ends_the_events_with_the_reason(
+    database_url: str, tmp_path: Path
+) -> None:
+    times = StreamTimes(ping_seconds=0.05, check_seconds=0)
+    async with running(database_url, tmp_path, options=IDLE, stream_times=times) as live:
+        run = await live.start()
+        body = {"name": "short", "scopes": ["read"]}
+        made = (await live.client.post("/v1/api-keys", json=body)).json()
+        cuts: list[str] = []
+        async with Client(str(live.client.base_url), made["key"], reconnect_seconds=0.001) as one:
+            events = one.run(run["id"]).events(when_cut=cuts.append)
+            assert (await anext(events)).type == "run.snapshot"
+            await live.client.delete(f"/v1/api-keys/{made['id']}")
+            with pytest.raises(ClientError) as refused:
+                await anext(events)
+    assert (refused.value.status, cuts) == (401, [])
 
 
 async def test_a_text_with_line_breaks_of_unicode_is_one_event(live: Live) -> None:

@@ -19,6 +19,8 @@ ROWS = "Nr;Währung;Betrag\n1;€;1.250,00\n"
         ("a.csv", ROWS.encode("utf-16"), {"delimiter": ";"}),
         ("a.tsv", b"id\tname\n", {"delimiter": "\t"}),
         ("a.csv", b"id\n1\n", {}),
+        ("a.csv", b'"a;b;c",name\n1,x\n', {}),
+        ("a.csv", b'"a,\nb,c";name\n1;x\n', {"delimiter": ";"}),
         ("a.csv", b"", {}),
         ("a.csv", b"x" * (PEEK_BYTES - 1) + "ä".encode(), {}),
         ("a.xlsx", ROWS.encode(), {}),

@@ -93,6 +93,14 @@ def test_what_cannot_be_meant_ends_with_2_before_anything_starts(
     assert [line.startswith("Try 'matchstream") for line in more] in ([], [True])
 
 
+def test_what_a_file_has_in_it_moves_no_terminal(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "strange.csv"
+    file.write_text("na\x1b[31mme,\x9b2Jtotal\nVega,1\n")
+    said = call("match", str(file), *FILES[1:], *FUZZY)
+    assert said.code == 2
+    assert "It has na\ufffd[31mme, \ufffd2Jtotal." in said.err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

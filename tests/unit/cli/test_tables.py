@@ -24,6 +24,14 @@ def test_a_pipe_gets_a_header_and_tabs(capsys: pytest.CaptureFixture[str]) -> No
     assert second.split("\t") == ["01890001", "tab\ufffdhere", "no", "x,y"]
 
 
+def test_a_pipe_gets_each_row_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = tables.Listed(("id",), as_json=False)
+    listed.add(ROWS[0])
+    assert capsys.readouterr().out == "id\n01890000\n"
+    listed.close()
+    assert capsys.readouterr().out == ""
+
+
 def test_json_is_one_object_a_line_with_all_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     tables.print_rows(ROWS, ("id",), as_json=True)
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == ROWS
