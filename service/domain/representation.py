@@ -41,7 +41,9 @@ def run(value: Run) -> dict[str, Json]:
         "error": value.error,
         "created_at": timestamp(value.created_at),
         "started_at": timestamp(value.started_at),
+        "resumed_at": timestamp(value.resumed_at),
         "completed_at": timestamp(value.completed_at),
+        "seconds_worked": value.seconds_worked,
         "version": value.version,
         "last_event_id": value.last_event_id,
         "links": {

@@ -99,8 +99,9 @@ class Run:
 
     Counters are None until work starts; `confidence_sum` is in ten-thousandths over the matched
     results; `rows_per_second` is None until the first documents are done. `ai` is None for a run
-    without an AI pass. `lost_documents` is set when documents of its collection were deleted while
-    it was under way.
+    without an AI pass, which may have opened a completed run again at `resumed_at`, after
+    `seconds_worked_before`. `lost_documents` is set when documents of its collection were deleted
+    while it was under way.
     """
 
     id: RunId
@@ -128,6 +129,8 @@ class Run:
     last_event_id: int
     created_at: datetime
     started_at: datetime | None
+    resumed_at: datetime | None = None
+    seconds_worked_before: float = 0.0
     completed_at: datetime | None
     updated_at: datetime
     ai: AiFigures | None = None
@@ -139,6 +142,14 @@ class Run:
             return None
         mean = self.confidence_sum / (CONFIDENCE_UNITS * self.rows_matched)
         return round(mean, CONFIDENCE_DIGITS)
+
+    @property
+    def seconds_worked(self) -> float | None:
+        """From start to end, without the time that the run lay completed; None until it ended."""
+        began = self.resumed_at or self.started_at
+        if began is None or self.completed_at is None:
+            return None
+        return round(self.seconds_worked_before + (self.completed_at - began).total_seconds(), 3)
 
     @property
     def phase_progress(self) -> float:

@@ -38,7 +38,9 @@ _OPEN_AGAIN = """
 UPDATE runs
 SET status = 'ai_resolving', phase = 'ai_resolving', ai_status = 'pending',
     ai_to_resolve = NULL, ai_unresolved = 0, ai_error = NULL, ai_documents_per_second = NULL,
-    attempts_without_progress = 0, completed_at = NULL,
+    attempts_without_progress = 0, completed_at = NULL, resumed_at = clock_timestamp(),
+    seconds_worked_before = seconds_worked_before
+        + extract(epoch FROM completed_at - coalesce(resumed_at, started_at)),
     version = version + 1, event_seq = event_seq + 1, updated_at = clock_timestamp()
 WHERE workspace_id = $1 AND id = $2 AND status = $3 AND NOT dry_run
 RETURNING *

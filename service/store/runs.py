@@ -250,6 +250,8 @@ def from_record(record: Record) -> Run:
         last_event_id=record["event_seq"],
         created_at=record["created_at"],
         started_at=record["started_at"],
+        resumed_at=record["resumed_at"],
+        seconds_worked_before=record["seconds_worked_before"],
         completed_at=record["completed_at"],
         updated_at=record["updated_at"],
         ai=_ai_figures(record),

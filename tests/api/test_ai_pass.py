@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,15 @@ async def test_a_completed_run_can_be_resolved_but_for_what_a_person_reviewed(ai
     types = [event["type"] for event in await ai.live.events(run)]
     assert types.count("run.completed") == 2
     assert types.index("run.completed") < types.index("run.ai_resolving")
+    before = seconds_between(by_rules["started_at"], by_rules["completed_at"])
+    worked = before + seconds_between(run["resumed_at"], run["completed_at"])
+    # What it lay there between the two is not worked.
+    assert run["seconds_worked"] == pytest.approx(worked, abs=0.003)
+    assert run["seconds_worked"] < seconds_between(run["started_at"], run["completed_at"])
+
+
+def seconds_between(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
 async def test_only_a_completed_run_can_be_resolved(ai: AiLive) -> None:

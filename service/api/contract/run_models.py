@@ -37,7 +37,9 @@ EXAMPLE_RUN: dict[str, Any] = {
     "error": None,
     "created_at": "2026-03-02T09:18:00.000Z",
     "started_at": _STARTED,
+    "resumed_at": None,
     "completed_at": _ENDED,
+    "seconds_worked": 4.19,
     "version": 9,
     "last_event_id": 9,
     "links": {
@@ -142,7 +144,14 @@ class Run(BaseModel):
     error: str | None = Field(description="What failed, in a sentence to act on.")
     created_at: datetime
     started_at: datetime | None
+    resumed_at: datetime | None = Field(
+        description="When `ai-resolve` opened the run again; null for one that it did not."
+    )
     completed_at: datetime | None
+    seconds_worked: float | None = Field(
+        description="From start to end, without the time that the run lay completed before it was "
+        "opened again; null until it has ended."
+    )
     version: Count
     last_event_id: Count = Field(description="The number of the run's latest event.")
     links: RunLinks

@@ -1,7 +1,7 @@
 """Do runs move only along legal transitions, and do their figures add up?"""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -89,6 +89,20 @@ def test_the_mean_of_stored_confidences_is_exact_to_four_digits(units: list[int]
     run = replace(make_run(), rows_matched=len(units), confidence_sum=sum(units))
     assert run.avg_confidence is not None
     assert abs(run.avg_confidence - sum(units) / len(units) / 10_000) <= 0.5001e-4
+
+
+def test_the_time_that_a_run_lay_completed_is_not_worked() -> None:
+    run = replace(make_run(), completed_at=NOW + timedelta(seconds=2.5))
+    assert run.seconds_worked == 2.5
+    opened = replace(
+        run,
+        resumed_at=NOW + timedelta(minutes=13),
+        completed_at=NOW + timedelta(minutes=14),
+        seconds_worked_before=2.5,
+    )
+    assert opened.seconds_worked == 62.5
+    assert make_run().seconds_worked is None
+    assert replace(run, started_at=None).seconds_worked is None
 
 
 @pytest.mark.parametrize(
