@@ -11,7 +11,7 @@ const FRESH = { mappings: null, threshold: 0.85, review: 0.5, missing: "lenient"
 
 /** `query` may name what is chosen already: `config` to edit one, or `reference` and `collection`. */
 export async function showNew(here, query) {
-  sweep();
+  sweep().catch(reportError); // the page does without
   const edited = query.get("config") ? await ask("GET", `/v1/matching/configs/${query.get("config")}`) : null;
   const state = edited ? stateOf(edited) : { ...FRESH, config: null, reference: null, collection: null, ids: {} };
   const places = { table: h("section", { class: "step panel" }), documents: h("section", { class: "step panel" }), match: h("section", { class: "step panel" }) };
@@ -35,7 +35,7 @@ export async function showNew(here, query) {
   async function forget(what) {
     state[what] = null;
     if (!edited) state.mappings = null;
-    await next();
+    await next().catch(here.fail);
   }
 
   /** Show what is chosen, and ask for what is not, one after the other. */
@@ -43,6 +43,7 @@ export async function showNew(here, query) {
     if (here.signal.aborted) return;
     setting?.close();
     setting = null;
+    here.again = () => {}; // a file that is chosen or under way stays
     remember(state);
     if (state.reference) steps.table.chosen(state.reference.name, state.reference.row_count, state.columns, edited === null);
     else await steps.table.choose();

@@ -20,6 +20,7 @@ export function previewer(here, { reference, collection, documentIds }, tell) {
   let timer = null;
   let config = null;
   let run = null;
+  let isClosed = false;
 
   /** Ask for another preview; a burst of changes is one, and an old one is called off. */
   function update(rules) {
@@ -35,17 +36,24 @@ export function previewer(here, { reference, collection, documentIds }, tell) {
 
   async function work() {
     isBusy = true;
-    while (wanted && !here.signal.aborted) {
+    while (wanted && !isClosed) {
       const rules = wanted;
       wanted = null;
       try {
-        const results = await once(rules);
-        if (!wanted && !here.signal.aborted) tell(results ? { results } : { error: new Error("Somebody cancelled it.") });
+        const results = await once(rules).catch((error) => again(rules, error));
+        if (!wanted && !isClosed) tell(results ? { results } : { error: new Error("Somebody cancelled it.") });
       } catch (error) {
-        if (!wanted && !here.signal.aborted) tell({ error });
+        if (!wanted && !isClosed) tell({ error });
       }
     }
     isBusy = false;
+  }
+
+  /** Another tab may have tidied up what this one made: then it is made anew, once. */
+  async function again(rules, error) {
+    if (error.status !== 404 || isClosed) throw error;
+    config = null;
+    return await once(rules);
   }
 
   async function once(rules) {
@@ -55,6 +63,7 @@ export function previewer(here, { reference, collection, documentIds }, tell) {
       config = `/v1/matching/configs/${made.id}`;
       remember(config);
     }
+    if (isClosed) return tidy();
     const started = await ask("POST", `${config}/run`, { dry_run: true, triggered_by: "manual", collection, document_ids: documentIds });
     run = started.id;
     remember(runPath(run));
@@ -70,6 +79,7 @@ export function previewer(here, { reference, collection, documentIds }, tell) {
   }
 
   function close() {
+    isClosed = true;
     clearTimeout(timer);
     removeEventListener("pagehide", tidy);
     tidy();

@@ -53,14 +53,17 @@ export function sourceStep(here, section, kind, chosen, again) {
     const notice = h("p", { class: "notice", role: "alert", hidden: true });
     const listed = h("div");
     let known = { items: [], rest: 0 };
+    const say = (error) => {
+      notice.textContent = error.message;
+      notice.hidden = false;
+    };
     const goOn = async (what) => {
       fill(listed, h("p", { class: "dim", role: "status" }, "Looking at the values …"));
       try {
         await chosen(what);
       } catch (error) {
-        notice.textContent = error.message;
-        notice.hidden = false;
-        await list();
+        say(error);
+        await list().catch(say);
       }
     };
     const list = async () => {

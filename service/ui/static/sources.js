@@ -48,12 +48,13 @@ export function remover(notice, again) {
     if (!(await confirmed(question, "Delete"))) return;
     notice.hidden = true;
     try {
-      await ask("DELETE", path);
+      await ask("DELETE", path).catch((error) => {
+        if (error.status !== 404) throw error; // else it was deleted elsewhere
+      });
+      await again();
     } catch (error) {
       notice.textContent = error.message;
       notice.hidden = false;
-      return;
     }
-    await again();
   };
 }

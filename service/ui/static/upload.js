@@ -48,13 +48,20 @@ export function uploader(here, into) {
 
   async function take(file) {
     if (!file) return;
-    const wrong = unread(file.name, readsParquet) ?? await fault(file);
+    let wrong;
+    let first;
+    try {
+      wrong = unread(file.name, readsParquet) ?? await fault(file);
+      first = wrong ? null : await peek(file);
+    } catch {
+      wrong = unreadable(file);
+    }
     if (wrong) {
       input.value = "";
       return fill(said, refusal({ detail: wrong }));
     }
     fill(said);
-    const card = fileCard(here, file, await peek(file), into, () => {
+    const card = fileCard(here, file, first, into, () => {
       input.value = "";
       fill(root, place, said);
       input.focus();
@@ -74,6 +81,8 @@ function unread(name, readsParquet) {
     : `“${name}” is no table that can be read here. Save it as CSV or as an Excel workbook (.xlsx), and choose that.`;
 }
 
+const unreadable = (file) => `“${file.name}” cannot be read. Was it changed, moved or deleted meanwhile? Choose it again.`;
+
 /** What one sees of a file before it is sent, and while it is. */
 function fileCard(here, file, first, into, back) {
   const state = { inside: first, id: first ? idColumn(first) : "" };
@@ -85,7 +94,11 @@ function fileCard(here, file, first, into, back) {
   const go = h("button", { type: "submit", class: "primary" }, `Upload ${shortened(file.name)}`);
   const other = h("button", { type: "button", class: "quiet", onclick: back }, "Choose another file");
   const details = written(state.inside, async (changed) => {
-    state.inside = await peek(file, { ...settings(state.inside), ...changed }) ?? { ...state.inside, ...changed, names: [], rows: [] };
+    try {
+      state.inside = await peek(file, { ...settings(state.inside), ...changed }) ?? { ...state.inside, ...changed, names: [], rows: [] };
+    } catch {
+      return fill(said, refusal({ detail: unreadable(file) }));
+    }
     if (!state.inside.names.includes(state.id)) state.id = idColumn(state.inside);
     draw();
   });
@@ -168,7 +181,8 @@ export function preview({ names, rows }, title) {
 /** How far an upload is, and a way to call it back. */
 function progress(file) {
   const bar = h("progress", { max: "1", value: "0", class: "wide", "aria-label": `Upload of ${file.name}` });
-  const text = h("span", { role: "status" }, "Sending …");
+  const text = h("span", {}, "Sending …");
+  const told = h("span", { class: "unseen", role: "status" }, "Sending …"); // of every step, not of every piece
   const controller = new AbortController();
   const callBack = () => controller.abort();
   let isSent = false;
@@ -179,9 +193,9 @@ function progress(file) {
       text.textContent = `${bytes(share * file.size)} of ${bytes(file.size)} sent`;
     } else {
       bar.removeAttribute("value");
-      text.textContent = "Sent. Its rows are being read …";
+      told.textContent = text.textContent = "Sent. Its rows are being read …";
     }
   };
-  const element = h("div", {}, bar, h("p", { class: "row spread" }, text, h("button", { type: "button", onclick: callBack }, "Cancel the upload")));
+  const element = h("div", {}, bar, h("p", { class: "row spread" }, text, told, h("button", { type: "button", onclick: callBack }, "Cancel the upload")));
   return { element, signal: controller.signal, onSent, callBack, isSent: () => isSent };
 }
