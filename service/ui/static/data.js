@@ -18,7 +18,7 @@ export async function showData(here) {
   fill(here.view,
     h("div", { class: "row spread" }, h("h1", { tabindex: "-1" }, "Data"), h("a", { class: "button primary", href: "#/new" }, "New match")),
     places.matches, places.tables, places.collections);
-  await sweep();
+  sweep().catch(reportError); // the page does without
   await draw(here, places);
 }
 
@@ -30,10 +30,9 @@ async function draw(here, places) {
   forgetPreviews(configs.data);
   const again = async () => {
     await draw(here, places).catch(here.fail);
-    here.view.querySelector("h1").focus();
+    if (!here.signal.aborted) here.view.querySelector("h1").focus();
   };
-  const names = new Map(tables.items.map((table) => [table.id, table.name]));
-  drawMatches(places.matches, configs, names, again);
+  drawMatches(here, places.matches, configs, tables, again);
   drawTables(places.tables, tables, again);
   drawCollections(places.collections, collections, again);
 }
@@ -44,23 +43,25 @@ function forgetPreviews(configs) {
   for (const config of old) discard(`/v1/matching/configs/${config.id}`);
 }
 
-function drawMatches(section, { data, pagination }, names, again) {
+function drawMatches(here, section, { data, pagination }, tables, again) {
   const notice = h("p", { class: "notice", role: "alert", hidden: true });
   const remove = remover(notice, again);
-  const rows = data.filter((config) => config.name !== PREVIEW).map((config) => [config.name, matchLine(config, names, remove, notice)]);
+  const rows = data.filter((config) => config.name !== PREVIEW).map((config) => [config.name, matchLine(here, config, tables, remove, notice)]);
   fill(section, h("h2", {}, "Saved matches"), notice,
     rows.length ? searchable("Saved matches", MATCH_HEADS, rows, pagination.total - data.length)
       : h("p", { class: "dim" }, "None yet. A match is saved with its first run: it can be run again with new documents."));
 }
 
-function matchLine(config, names, remove, notice) {
+function matchLine(here, config, tables, remove, notice) {
   const { name, id } = config;
-  const table = names.get(config.reference_data_id);
-  const run = h("button", { "aria-label": `Run ${name}`, disabled: !table, title: table ? null : "Its table is deleted.", onclick: async () => {
+  const table = tables.items.find((each) => each.id === config.reference_data_id)?.name;
+  // Of very many tables not all were read: what is not among them may be there.
+  const isDeleted = !table && !tables.rest;
+  const run = h("button", { "aria-label": `Run ${name}`, disabled: isDeleted, title: isDeleted ? "Its table is deleted." : null, onclick: async () => {
     run.disabled = true;
     try {
       const started = await ask("POST", `/v1/matching/configs/${id}/run`, { triggered_by: "manual" });
-      location.hash = `#/runs/${started.id}`;
+      here.go(`#/runs/${started.id}`);
     } catch (error) {
       notice.textContent = error.message;
       notice.hidden = false;
@@ -68,7 +69,7 @@ function matchLine(config, names, remove, notice) {
     }
   } }, "Run");
   return line(MATCH_HEADS, [
-    clipped(name), table ? clipped(table) : h("span", { class: "dim" }, "a deleted table"), clipped(documentsOf(config)),
+    clipped(name), table ? clipped(table) : h("span", { class: "dim" }, isDeleted ? "a deleted table" : "–"), clipped(documentsOf(config)),
     percent(config.threshold), ago(config.updated_at),
     [run, " ",
       h("a", { class: "button", href: `#/new?config=${id}`, "aria-label": `Edit ${name}` }, "Edit"), " ",
@@ -103,7 +104,7 @@ function drawCollections(section, collections, again) {
   const notice = h("p", { class: "notice", role: "alert", hidden: true });
   const remove = remover(notice, again);
   const rows = collections.items.map((collection) => [collection.name, collectionLine(collection, [
-    h("a", { class: "button", href: withQuery("#/new", { collection: collection.name }), "aria-label": `Match ${collection.name}` }, "Match"), lookAtCollection(collection),
+    h("a", { class: "button", href: withQuery("#/new", { collection: collection.name }), "aria-label": `Match ${collection.name}` }, "Match"), lookAtCollection(collection, again),
     deleteCollection(collection, remove),
   ])]);
   fill(section, h("h2", {}, "Documents"), notice,

@@ -10,8 +10,11 @@ export async function sampleTable(table) {
   const pages = Math.ceil(table.row_count / SAMPLE);
   const places = [...new Set([1, Math.ceil(pages / 2), pages])].filter(Boolean);
   const read = await Promise.all(places.map((page) => ask("GET", withQuery(table.links.rows, { limit: SAMPLE, page }))));
-  return sides(table.columns, read.flatMap((page) => page.data), (row, name) => row[name] ?? row[`column.${name}`]);
+  return sides(table.columns, read.flatMap((page) => page.data), valueIn);
 }
+
+/** The value of a column in a row; one that is called `id` and names no rows is written apart. */
+export const valueIn = (row, name) => (name === "id" && "column.id" in row ? row["column.id"] : row[name]);
 
 /**
  * The fields of a collection, how many documents it has, and the ids of the first ones. `order` names
