@@ -15,7 +15,7 @@ const LOOKS = 30;
 export function deliveries(here, path, said) {
   const list = listing("Deliveries", HEADS, []);
   const none = h("p", { class: "dim" }, "Nothing was sent yet.");
-  const older = h("button", { class: "quiet", onclick: () => read(cursor) }, "Show older ones");
+  const older = h("button", { class: "quiet", onclick: () => read(cursor).catch(refused) }, "Show older ones");
   let rows = [];
   let cursor = null;
 
@@ -34,8 +34,12 @@ export function deliveries(here, path, said) {
     try {
       await follow(await ask("POST", delivery.links.redeliver));
     } catch (error) {
-      said.textContent = error.message;
+      refused(error);
     }
+  }
+
+  function refused(error) {
+    said.textContent = error.message;
   }
 
   /** Look until something was answered, or for some seconds: the next try may be hours away. */

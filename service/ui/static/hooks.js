@@ -5,7 +5,7 @@ import { confirmed, field, fill, h } from "./dom.js";
 import { deliveries } from "./deliveries.js";
 import { clipped } from "./listing.js";
 import { decision, making } from "./making.js";
-import { attempt, secret } from "./secret.js";
+import { attempt, secret, submitted } from "./secret.js";
 import { shortened } from "./words.js";
 
 const EVENTS = [
@@ -25,10 +25,10 @@ export async function drawHooks(here, section, again, note) {
     note ?? null,
     data.length ? data.map((hook) => hookCard(here, hook, again)) : h("p", { class: "dim" }, "There are none."),
     making("Add a webhook", (cancel) =>
-      hookForm({ url: "", description: "", types: USUAL }, "Add the webhook", (body) => attempt(again, async () => {
+      hookForm({ url: "", description: "", types: USUAL }, "Add the webhook", cancel, submitted(again, async (body) => {
         const made = await ask("POST", "/v1/webhooks", body);
         return secret(`The secret that calls to ${shortened(made.url)} are signed with.`, made.secret);
-      }), cancel)));
+      }))));
 }
 
 function hookCard(here, hook, again) {
@@ -57,14 +57,15 @@ function hookCard(here, hook, again) {
   const test = async () => {
     const ping = await ask("POST", `${path}/ping`);
     if (!shown.log) await toggle();
-    await shown.log.follow(ping);
+    await shown.log?.follow(ping); // none, where one edits it meanwhile
   };
   const edit = () => {
     shown.log = null;
-    fill(below, hookForm(hook, "Save", (body) => attempt(again, async () => { await ask("PATCH", path, body); }), () => {
+    const leave = () => {
       fill(below);
       editing.focus();
-    }));
+    };
+    fill(below, hookForm(hook, "Save", leave, submitted(again, async (body) => { await ask("PATCH", path, body); })));
     below.querySelector("input").focus();
   };
   const editing = act("Edit", edit);
@@ -88,7 +89,7 @@ function hookCard(here, hook, again) {
 const told = (types) => (types.length === USUAL.length && USUAL.every((type) => types.includes(type))
   ? "Hears of everything but progress." : `Hears of ${types.join(", ")}.`);
 
-function hookForm(hook, yes, send, cancel) {
+function hookForm(hook, yes, cancel, submit) {
   const url = h("input", { type: "url", required: true, placeholder: "https://…", value: hook.url, class: "long" });
   const description = h("input", { maxlength: "500", value: hook.description ?? "", class: "long" });
   const boxes = EVENTS.map(([type]) => h("input", { type: "checkbox", value: type, checked: hook.types.includes(type) }));
@@ -97,7 +98,7 @@ function hookForm(hook, yes, send, cancel) {
     event.preventDefault();
     const types = boxes.filter((box) => box.checked).map((box) => box.value);
     if (!types.length) return fill(said, "Choose at least one thing to be told of.");
-    return send({ url: url.value, description: description.value || null, types });
+    return submit(said, { url: url.value, description: description.value || null, types });
   } },
   field("Address", url), field("What it is for", description),
   h("fieldset", { class: "checks" }, h("legend", {}, "Tell it when"), EVENTS.map(([, text], place) => h("label", { class: "check" }, boxes[place], text))),

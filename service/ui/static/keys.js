@@ -4,7 +4,7 @@ import { ask, withQuery } from "./api.js";
 import { choice, confirmed, field, fill, h } from "./dom.js";
 import { clipped, line, listing } from "./listing.js";
 import { decision, making } from "./making.js";
-import { attempt, secret } from "./secret.js";
+import { attempt, secret, submitted } from "./secret.js";
 import { ago, shortened } from "./words.js";
 
 const SCOPES = [
@@ -48,15 +48,16 @@ function newKey(again, cancel) {
   const boxes = SCOPES.map(([scope]) => h("input", { type: "checkbox", value: scope, checked: scope !== "admin" }));
   let days = "";
   const said = h("p", { role: "alert", class: "said stale" });
+  const submit = submitted(again, async (body) => {
+    const made = await ask("POST", "/v1/api-keys", body);
+    return secret(`The new key “${shortened(body.name)}”.`, made.key);
+  });
   return h("form", { onsubmit: (event) => {
     event.preventDefault();
     const scopes = boxes.filter((box) => box.checked).map((box) => box.value);
     if (!scopes.length) return fill(said, "Choose at least one thing that it may do.");
     const ends = days ? new Date(Date.now() + Number(days) * DAY_MILLISECONDS).toISOString() : null;
-    return attempt(again, async () => {
-      const made = await ask("POST", "/v1/api-keys", { name: name.value, scopes, expires_at: ends });
-      return secret(`The new key “${shortened(name.value)}”.`, made.key);
-    });
+    return submit(said, { name: name.value, scopes, expires_at: ends });
   } },
   h("div", { class: "row top" }, field("Name", name), field("Ends", choice(LIVES, days, (value) => { days = value; }))),
   h("fieldset", {}, h("legend", {}, "It may"), SCOPES.map(([, scope, text], place) =>

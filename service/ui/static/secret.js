@@ -1,6 +1,6 @@
 // How is a secret shown, which nobody can show again?
 
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 
 /** A secret with a button to copy it; it has the focus, so that it is not missed. */
 export function secret(text, value) {
@@ -27,4 +27,20 @@ export async function attempt(again, work) {
   } catch (error) {
     await again(h("p", { class: "notice", role: "alert" }, error.message));
   }
+}
+
+/** The same for a form, once at a time; what is refused is said in it, and what was typed stays. */
+export function submitted(again, work) {
+  let isBusy = false;
+  return async (said, body) => {
+    if (isBusy) return;
+    isBusy = true;
+    fill(said);
+    try {
+      await again(await work(body));
+    } catch (error) {
+      fill(said, error.message);
+    }
+    isBusy = false;
+  };
 }
