@@ -144,6 +144,33 @@ async def test_a_waterfall_ends_at_the_figure_of_the_service(page: Page) -> None
     assert sum(step["shown"] for step in fall["steps"]) == pytest.approx(0.849)
 
 
+@pytest.mark.parametrize(
+    ("share", "shown", "rest"),
+    [
+        (0, "0 %", "100 %"),
+        (1, "100 %", "0 %"),
+        (0.99999, "99.9 %", "0.1 %"),
+        (0.00001, "0.1 %", "99.9 %"),
+        (0.3335, "33.4 %", "66.6 %"),
+    ],
+)
+async def test_shares_add_up_as_they_are_shown_and_only_all_is_a_hundred(
+    page: Page, share: float, shown: str, rest: str
+) -> None:
+    assert await call(page, "words", "percent", share) == shown
+    assert await call(page, "words", "rest", share) == rest
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(59.4, "59 s"), (59.6, "1 min"), (3571, "1 h 0 min"), (7190, "2 h 0 min")],
+)
+async def test_times_are_said_without_sixty_of_anything(
+    page: Page, seconds: float, said: str
+) -> None:
+    assert await call(page, "words", "duration", seconds) == said
+
+
 async def test_bins_meet_and_leave_no_confidence_out(page: Page) -> None:
     bounds = [await call(page, "histogram", "bounds", place) for place in range(20)]
     assert (bounds[0]["min_confidence"], bounds[-1]["max_confidence"]) == ("0.0000", "1")

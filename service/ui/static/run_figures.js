@@ -1,7 +1,7 @@
 // What does the run page show of a run that is under way? Phases, progress and figures, changed in place.
 
 import { fill, h } from "./dom.js";
-import { TERMINAL, ago, confidence, count, duration, percent, plural } from "./words.js";
+import { TERMINAL, ago, confidence, count, duration, percent, plural, rest } from "./words.js";
 
 const PHASES = [["queued", "Waiting"], ["loading", "Loading"], ["matching", "Matching"], ["ai_resolving", "AI"], ["finishing", "Finishing"], ["done", "Done"]];
 const STALE_MILLISECONDS = 15_000;
@@ -114,7 +114,7 @@ export function runFigures(run) {
   return [
     ["Documents", run.rows_total === null ? "–" : count(done), run.rows_total === null ? "" : `of ${count(run.rows_total)}`],
     ["Matched", done ? count(matched) : "–", done ? percent(matched / done) : ""],
-    ["No match", done ? count(done - matched) : "–", done ? percent((done - matched) / done) : ""],
+    ["No match", done ? count(done - matched) : "–", done ? rest(matched / done) : ""],
     ["Mean confidence", confidence(run.avg_confidence), matched ? "of those matched" : ""],
   ];
 }

@@ -15,9 +15,13 @@ export const RUN_EVENTS = ["run.queued", "run.started", "run.progress", "run.ai_
 
 export const count = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
 const isNothing = (value) => value === null || value === undefined;
+// Only all is a hundred percent, and only nothing is none.
+const tenths = (share) => (share > 0 && share < 1 ? Math.min(999, Math.max(1, Math.round(share * 1000))) : share * 1000);
 
 /** A share in percent, with one digit after the point where there is one to show. */
-export const percent = (value) => (isNothing(value) ? "–" : `${Number((value * 100).toFixed(1))} %`);
+export const percent = (value) => (isNothing(value) ? "–" : `${tenths(value) / 10} %`);
+/** What is left of a share, so that both add up to 100 as they are shown. */
+export const rest = (value) => percent((1000 - tenths(value)) / 1000);
 /** The same for confidences and scores, rounded down: what is below a threshold never looks as if it reached it. */
 export const confidence = (value) => (isNothing(value) ? "–" : `${Math.floor(value * 1000 + 1e-3) / 10} %`);
 /** What a control in percent holds for a share, and back. */
@@ -31,9 +35,10 @@ export const byKey = (name) => `by key ${name}`;
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
-  if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
-  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+  if (seconds < 59.5) return `${Math.max(0, Math.round(seconds))} s`;
+  if (seconds < 3570) return `${Math.round(seconds / 60)} min`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 export function ago(moment) {
