@@ -241,6 +241,20 @@ async def test_a_field_added_by_hand_begins_at_the_column_that_is_most_like_it(p
     assert (added["target"], added["strategy"]) == ("total", "numeric_range")
 
 
+@pytest.mark.parametrize(
+    ("row", "value"),
+    [
+        ({"id": "row_1", "column.id": "7"}, "7"),
+        ({"id": "row_1", "column.id": None}, None),
+        ({"id": "7"}, "7"),
+    ],
+)
+async def test_a_column_called_id_is_not_taken_for_the_rows_own(
+    page: Page, row: dict[str, object], value: object
+) -> None:
+    assert await call(page, "samples", "valueIn", row, "id") == value
+
+
 async def test_levels_count_a_sample_without_a_new_run(page: Page) -> None:
     sample = [0.2, 0.5, 0.84, 0.85, 1]
     levels = {"threshold": 0.85, "review": 0.5}

@@ -107,10 +107,14 @@ async def test_a_run_is_watched_while_the_ai_decides_and_cancelled_after_a_quest
         await tab.sees("Cancelled after 5 documents; what is done is kept.")
         assert await complaints(tab) == []
         asked.vendor.behaviour.latency_seconds = 0.02
-        await page.get_by_role("button", name="Run again").click()
+        await page.get_by_role("button", name="Run again").dblclick()
         await page.wait_for_url(lambda url: run_id not in url)
         await tab.sees("5 documents done.")
         assert tab.complaints == []
+    async with Client(asked.service.url, asked.service.key) as client:
+        config = (await client.run(run_id).state())["matching_config_id"]
+        runs = [run async for run in client.walk("/v1/matching/runs", {"config_id": config})]
+    assert len(runs) == 2
 
 
 async def test_warnings_and_values_nobody_can_read_are_said_in_words(
@@ -176,6 +180,7 @@ async def test_many_results_are_walked_by_pages_in_either_order(
         await tab.sees("120 results, 1 to 50 shown.")
         await page.get_by_role("button", name="Next").click()
         await tab.sees("120 results, 51 to 100 shown.")
+        await expect(page.get_by_role("button", name="Next")).to_be_focused()
         await page.get_by_label("Page", exact=True).fill("3")
         await page.keyboard.press("Enter")
         await tab.sees("120 results, 101 to 120 shown.")
@@ -190,6 +195,8 @@ async def test_many_results_are_walked_by_pages_in_either_order(
         assert await complaints(tab) == []
         await page.get_by_role("button", name="Show all").click()
         await tab.sees("120 results, 1 to 50 shown.")
+        await tab.go(f"/runs/{run_id}/results?page=9")
+        await tab.sees("120 results, 101 to 120 shown.")
         await tab.go("/runs/00000000-0000-7000-8000-000000000000")
         await tab.sees("There is no run")
         assert await complaints(tab) == []

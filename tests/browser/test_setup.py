@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from service.cli.client import Client
 from tests.browser.audit import complaints
@@ -16,6 +16,12 @@ ORDERS = "po_id,vendor,total,ordered\n" + "".join(
 INVOICES = "invoice,vendor_name,amount,invoice_date\n" + "".join(
     f"INV-{number},VENDOR {name.upper()},{number}.50,2024-03-{number % 28 + 1:02}\n"
     for number, name in enumerate(("Vega", "Nordwind", "Alpen Stahl", "Öztürk", "Weiß") * 4)
+)
+
+
+# Whether the browser would open a file that is dropped on the page, beside its place.
+DROPPED_BESIDE = (
+    "document.body.dispatchEvent(new DragEvent('drop', {bubbles: true, cancelable: true}))"
 )
 
 
@@ -66,8 +72,12 @@ async def test_a_file_that_is_refused_is_told_by_row_and_column_with_what_to_do(
         await page.get_by_text("How the file is written").click()
         await page.get_by_label("Columns are separated by").select_option(",")
         await tab.sees("Only one column is found.")
+        assert not await page.evaluate(DROPPED_BESIDE)
         await page.get_by_role("button", name="Upload columns.csv").click()
         await refused.get_by_text("Choose what separates the columns").wait_for()
+        write(tmp_path, "columns.csv", "written;anew\nmeanwhile;\n")
+        await page.get_by_label("Columns are separated by").select_option(";")
+        await refused.get_by_text("“columns.csv” cannot be read.").wait_for()
         await page.get_by_role("button", name="Choose another file").click()
         await page.locator("input[type=file]").first.set_input_files(
             write(tmp_path, "scan.pdf", "%PDF")
@@ -137,6 +147,13 @@ async def test_a_sample_follows_what_one_changes(
         await sliders.nth(0).fill("80")
         shown = [int(await each.input_value()) for each in await sliders.all()]
         assert (shown[0], sum(shown)) == (80, 100)
+
+        # Another tab tidies up what it takes for left behind.
+        await tab.sees("of 20 documents would match.")
+        await page.evaluate("import('/static/leftovers.js').then(({ sweep }) => sweep())")
+        async with page.expect_response("**/results?*"):
+            await sliders.nth(0).fill("60")
+        await tab.sees("of 20 documents would match.")
 
         await page.get_by_label("Match from").fill("100")
         await tab.sees("0 of 20 documents would match.")
@@ -232,7 +249,10 @@ async def test_what_lies_in_the_workspace_is_run_again_edited_and_deleted(
     async with Client(service.url, service.key) as client:
         rows = {"name": "stock", "data": [{"id": "1", "name": "Vega"}], "id_column": "id"}
         reference = await client.ask("POST", "/v1/reference-data", json=rows)
-        documents = [{"id": "D", "collection": "leaflets", "fields": {"name": "VEGA"}}]
+        documents = [
+            {"id": each, "collection": "leaflets", "fields": {"name": "VEGA"}}
+            for each in ("D", "a/b")
+        ]
         await client.ask("POST", "/v1/documents", json={"documents": documents})
         config = await client.create_config(
             {
@@ -250,10 +270,7 @@ async def test_what_lies_in_the_workspace_is_run_again_edited_and_deleted(
         await tab.go("/data")
         await page.get_by_role("button", name="Run Leaflets to stock").wait_for()
         assert await complaints(tab) == []
-        await page.get_by_role("button", name="Look at leaflets").click()
-        await page.get_by_role("dialog").get_by_role("cell", name="VEGA").wait_for()
-        assert await complaints(tab) == []
-        await page.get_by_role("button", name="Close").click()
+        await delete_one_document(tab)
         await page.get_by_role("button", name="Look at stock").click()
         await page.get_by_role("dialog").get_by_role("cell", name="Vega").wait_for()
         await page.keyboard.press("Escape")
@@ -262,8 +279,7 @@ async def test_what_lies_in_the_workspace_is_run_again_edited_and_deleted(
         await tab.go("/data")
         await page.get_by_role("link", name="Edit Leaflets to stock").click()
         await tab.sees("1 of 1 document would match.")
-        await page.get_by_label("Name of the match").fill("Leaflets, renamed")
-        await page.get_by_role("button", name="Save without a run").click()
+        await edit_beside_another(page, service, config["links"]["self"])
         for name in ("the match Leaflets, renamed", "the table stock", "the collection leaflets"):
             await page.get_by_role("button", name=f"Delete {name}").click()
             dialog = page.get_by_role("dialog")
@@ -277,6 +293,50 @@ async def test_what_lies_in_the_workspace_is_run_again_edited_and_deleted(
             each["id"] async for each in client.walk("/v1/matching/configs", {})
         ]
         assert "leaflets" not in [each["name"] async for each in client.walk("/v1/collections", {})]
+
+
+async def delete_one_document(tab: Tab) -> None:
+    """Look for one of the two leaflets, and delete it."""
+    page = tab.page
+    await page.get_by_role("button", name="Look at leaflets").click()
+    look = page.get_by_role("dialog", name="leaflets", exact=True)
+    await expect(look.get_by_role("cell", name="VEGA")).to_have_count(2)
+    assert await complaints(tab) == []
+    await look.get_by_label("Find a document").fill("nobody's")
+    await page.keyboard.press("Enter")
+    await look.get_by_text("No document here has this id.").wait_for()
+    await look.get_by_label("Find a document").fill("a/b")
+    await page.keyboard.press("Enter")
+    await expect(look.get_by_role("cell", name="VEGA")).to_have_count(1)
+    await look.get_by_role("button", name="Delete the document a/b").click()
+    sure = page.get_by_role("dialog", name="Delete the document “a/b” of “leaflets”")
+    await sure.get_by_role("button", name="Delete").click()
+    await look.get_by_role("button", name="Delete the document D", exact=True).wait_for()
+    await expect(look.get_by_role("cell", name="VEGA")).to_have_count(1)
+    await look.get_by_role("button", name="Close").click()
+    row = page.get_by_role("row").filter(has_text="leaflets")
+    await row.get_by_role("cell", name="1", exact=True).wait_for()
+
+
+async def edit_beside_another(page: Page, service: ServiceProcess, path: str) -> None:
+    """Save a match that somebody else saves at the same time, and say whose is to stay."""
+    name = page.get_by_label("Name of the match")
+    save = page.get_by_role("button", name="Save without a run")
+    async with Client(service.url, service.key) as other:
+        await other.ask("PUT", path, json={"name": "Theirs"})
+        await name.fill("Mine")
+        await save.click()
+        await page.get_by_text("Somebody else has changed “Theirs” since you opened it").wait_for()
+        assert (await other.ask("GET", path))["name"] == "Theirs"
+        await page.get_by_role("button", name="Drop mine, open theirs").click()
+        await expect(name).to_have_value("Theirs")
+        await page.get_by_text("1 of 1 document would match.").wait_for()
+        await other.ask("PUT", path, json={"name": "Theirs again"})
+        await name.fill("Leaflets, renamed")
+        await save.click()
+        await page.get_by_role("button", name="Save mine over theirs").click()
+        await page.get_by_role("heading", name="Saved matches").wait_for()
+        assert (await other.ask("GET", path))["name"] == "Leaflets, renamed"
 
 
 async def test_runs_are_live_in_pages_and_can_be_deleted(
@@ -328,9 +388,13 @@ async def test_runs_are_live_in_pages_and_can_be_deleted(
                 pass
             await expect(table.get_by_text("Completed")).to_have_count(4)
             await expect(links.nth(1)).to_be_focused()
-            await table.get_by_role("button", name="Delete the run of Many runs").first.click()
-            await page.get_by_role("dialog").get_by_role("button", name="Delete the run").click()
-            await expect(links).to_have_count(3)
+            # Also one that somebody else has deleted goes.
+            await client.ask("DELETE", f"/v1/matching/runs/{fresh.id}")
+            for left in (3, 2):
+                await table.get_by_role("button", name="Delete the run of Many").first.click()
+                sure = page.get_by_role("dialog")
+                await sure.get_by_role("button", name="Delete the run").click()
+                await expect(links).to_have_count(left)
             assert tab.complaints == []
 
 
@@ -350,15 +414,21 @@ async def test_a_run_that_came_and_went_unheard_is_listed_all_the_same(
         mapping = {"source": "name", "target": "name", "strategy": "fuzzy", "weight": 1}
         body = {"name": "unheard", "reference_data_id": reference["id"]}
         config = await client.create_config({**body, "field_mappings": [mapping]})
+        await tab.page.route("**/v1/matching/runs?*limit=50*", short_pages)
         await tab.page.route("**/v1/events", cut_off)
         await tab.go(f"/?config={config['id']}")
         await tab.sees("No run is like that.")
         await tab.sees("Not connected")
-        run = await client.start_run(config["id"], collection="unheard")
-        async for _ in run.events():
-            pass
+        for _ in range(3):
+            run = await client.start_run(config["id"], collection="unheard")
+            async for _ in run.events():
+                pass
         await tab.page.unroute("**/v1/events")
-        await tab.page.get_by_role("table", name="Runs").get_by_text("Completed").wait_for()
+        table = tab.page.get_by_role("table", name="Runs")
+        # More than the two that are read at once: none between them and those before is left out.
+        await expect(table.get_by_text("Completed")).to_have_count(2)
+        await tab.page.get_by_role("button", name="Show older runs").click()
+        await expect(table.get_by_text("Completed")).to_have_count(3)
         assert tab.complaints == []
 
 

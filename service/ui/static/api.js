@@ -14,7 +14,8 @@ export class ApiError extends Error {
     this.code = problem?.code ?? "";
     this.detail = problem?.detail ?? this.message;
     this.errors = problem?.errors ?? [];
-    this.retryable = problem?.retryable ?? false;
+    /** Whether the same may be taken later: the service is away, or says so. */
+    this.isPassing = status === 0 || status >= 500 || Boolean(problem?.retryable);
   }
 }
 
@@ -29,8 +30,7 @@ export async function ask(method, path, body, headers = {}) {
     try {
       return await send(method, path, body, headers);
     } catch (error) {
-      const mayHelp = error instanceof ApiError && (error.retryable || error.status === 0);
-      if (method !== "GET" || !mayHelp || tries === MOST_TRIES) throw error;
+      if (method !== "GET" || !error.isPassing || tries === MOST_TRIES) throw error;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLISECONDS * 2 ** tries));
     }
   }
@@ -79,6 +79,16 @@ export function withQuery(path, values) {
 }
 
 export const runPath = (id) => `/v1/matching/runs/${id}`;
+
+/** The config that a run was made with, as it is now; null where it was deleted. */
+export async function configOf(run) {
+  try {
+    return await ask("GET", `/v1/matching/configs/${run.matching_config_id}`);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    return null;
+  }
+}
 
 function sentence(status, problem) {
   if (!problem?.detail) return `The service answered with ${status}.`;

@@ -40,23 +40,25 @@ export function approveMany(runId, from) {
     });
     const fail = (error) => {
       told.textContent = `${done ? `${plural(done, "result", "results")} approved, then: ` : ""}${error.message}`;
-      go.disabled = false;
+      go.textContent = "Go on";
+      close.textContent = "Back";
+      go.disabled = line.disabled = false;
     };
 
     function recount() {
       clearTimeout(timer);
       go.disabled = true;
+      const mine = ++asked; // what was asked before is about another line
       timer = setTimeout(async () => {
         if (!line.checkValidity()) return fill(told, "Give a confidence from 0 to 100 %.");
-        const mine = ++asked;
         try {
           const { total } = await review(true);
-          if (mine !== asked) return; // the line has moved on
+          if (mine !== asked) return;
           fill(told, total ? `${plural(total, "result", "results")} would be approved.` : "None waits there.");
           go.textContent = total ? `Approve ${count(total)}` : "Approve";
           go.disabled = !total;
         } catch (error) {
-          told.textContent = error.message;
+          if (mine === asked) told.textContent = error.message;
         }
       }, SETTLE_MILLISECONDS);
     }

@@ -27,6 +27,19 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** The same for what may have the focus: what is called the same gets it back, else the whole. */
+export function refill(element, ...children) {
+  const focused = element.contains(document.activeElement) ? named(document.activeElement) : null;
+  fill(element, ...children);
+  if (focused === null) return element;
+  const again = [...element.querySelectorAll("a, button, input, select")].find((each) => named(each) === focused);
+  if (!again) element.tabIndex = -1;
+  (again ?? element).focus({ preventScroll: true });
+  return element;
+}
+
+const named = (control) => (control.getAttribute("aria-label") ?? control.textContent).replace(/[^\p{L}\p{N}]/gu, "");
+
 /** A label with its control below it. */
 export function field(label, control, hint) {
   return h("label", { class: "field" }, h("span", {}, label), control, hint ? h("small", {}, hint) : null);

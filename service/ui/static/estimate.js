@@ -2,6 +2,7 @@
 
 import { ask, runPath } from "./api.js";
 import { fill, h } from "./dom.js";
+import { discard, remember } from "./leftovers.js";
 import { follow } from "./live.js";
 import { RUN_EVENTS, TERMINAL, count, percent } from "./words.js";
 
@@ -41,7 +42,8 @@ function estimating(configId, body) {
   const begin = async () => {
     say("Estimating what it takes …");
     run = await ask("POST", `/v1/matching/configs/${configId}/run`, { dry_run: true, triggered_by: "manual" });
-    if (isClosed) return discard(run);
+    remember(runPath(run.id));
+    if (isClosed) return endAndDiscard(run);
     stream = follow(`${runPath(run.id)}/events`, ["run.snapshot", ...RUN_EVENTS], (_, data) => {
       run = { ...run, ...data.run, ...data.progress, id: run.id };
       if (run.rows_total) bar.value = (run.rows_processed ?? 0) / run.rows_total;
@@ -55,7 +57,7 @@ function estimating(configId, body) {
     close() {
       isClosed = true;
       stream?.close();
-      if (run) discard(run);
+      if (run) endAndDiscard(run);
     },
   };
 }
@@ -72,16 +74,8 @@ function told({ ai, rows_processed: all }) {
     h("p", { class: "dim" }, "At most: what was asked before costs nothing."));
 }
 
-/** Remove a dry run that has told what it should; one under way is ended first. */
-async function discard({ id, status }) {
-  try {
-    if (!TERMINAL.has(status)) await ask("POST", `${runPath(id)}/cancel`);
-  } catch {
-    // it had ended
-  }
-  try {
-    await ask("DELETE", runPath(id));
-  } catch {
-    // it ends a moment later, and stays in the list as the dry run it is
-  }
+/** Remove a dry run that has told what it should; one that ends a moment later is removed later. */
+async function endAndDiscard({ id, status }) {
+  if (!TERMINAL.has(status)) await ask("POST", `${runPath(id)}/cancel`).catch(() => null); // it had ended
+  await discard(runPath(id));
 }

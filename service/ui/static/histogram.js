@@ -17,6 +17,9 @@ export const bounds = (bin) => ({
 
 export const edge = (bin) => percent(bin / BINS);
 
+/** The bin that a confidence belongs to. */
+export const binOf = (confidence) => Math.min(BINS - 1, Math.floor(confidence * BINS));
+
 /** Ask how many results each bin has. */
 export async function counts(runId, filters = {}) {
   const pages = await Promise.all(Array.from({ length: BINS }, (_, bin) =>

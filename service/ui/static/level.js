@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { evidenceTable } from "./evidence.js";
-import { BINS, histogram, legend } from "./histogram.js";
+import { BINS, binOf, histogram, legend } from "./histogram.js";
 import { confidence, inPercent, ofPercent, percent, plural } from "./words.js";
 
 const NEAR = 4;
@@ -37,7 +37,7 @@ export function samplePanel(state, { explained, moved }) {
   function count() {
     const parts = countParts(results.map((result) => result.confidence), state);
     const bins = Array(BINS).fill(0);
-    for (const result of results) bins[Math.min(BINS - 1, Math.floor(result.confidence * BINS))] += 1;
+    for (const result of results) bins[binOf(result.confidence)] += 1;
     said.textContent = results.length ? `${parts.matched} of ${plural(results.length, "document", "documents")} would match.` : "";
     fill(image, results.length
       ? [histogram(bins, { threshold: state.threshold, review_threshold: state.review }), legend({ sure: parts.matched, unsure: parts.unsure, low: parts.low })]

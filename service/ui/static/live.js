@@ -3,54 +3,73 @@
 import { askToSignIn } from "./session.js";
 
 const RETRY_MILLISECONDS = 3000;
+// They carry the number to go on from also for who does not ask for them.
+const SNAPSHOTS = ["run.snapshot", "workspace.snapshot"];
 
 /**
  * Follow a stream until `close` is called. `onEvent(type, data)` gets each event; `onState` gets
  * "live" when the stream is open, "lost" when it is not, "ended" when there is nothing more to tell.
+ * A tab that nobody sees lets its stream go, as a browser lends a host only six connections; it goes
+ * on where it was when it is seen again.
  */
 export function follow(path, types, onEvent, onState) {
   let source = null;
   let last = null;
   let timer = null;
+  let isEnded = false;
 
-  const open = () => {
-    source = new EventSource(last === null ? path : `${path}${path.includes("?") ? "&" : "?"}last_event_id=${last}`);
-    source.onopen = () => onState("live");
-    source.onerror = () => {
+  const resumed = () => (last === null ? path : `${path}${path.includes("?") ? "&" : "?"}last_event_id=${last}`);
+
+  function open() {
+    const opened = new EventSource(resumed());
+    source = opened;
+    opened.onopen = () => onState("live");
+    opened.onerror = () => {
       // The browser itself resumes a stream that was cut; one that was refused it leaves to us.
-      if (source.readyState !== EventSource.CLOSED) return onState("lost");
-      check();
+      if (opened.readyState !== EventSource.CLOSED) return onState("lost");
+      check(opened);
     };
-    for (const type of types) {
-      source.addEventListener(type, (event) => {
+    for (const type of new Set([...types, ...SNAPSHOTS])) {
+      opened.addEventListener(type, (event) => {
         last = event.lastEventId;
-        onEvent(type, JSON.parse(event.data));
+        if (types.includes(type)) onEvent(type, JSON.parse(event.data));
       });
     }
-  };
+  }
 
   // A stream ends with 204 when all is told, and otherwise when the service is away or we are out.
-  const check = async () => {
-    try {
-      const query = last === null ? "" : `${path.includes("?") ? "&" : "?"}last_event_id=${last}`;
-      const controller = new AbortController();
-      const reply = await fetch(path + query, { headers: { Accept: "text/event-stream" }, signal: controller.signal });
-      controller.abort();
-      if (reply.status === 204) return onState("ended");
-      if (reply.status === 401) return askToSignIn();
-      if (reply.status === 404) return onState("ended");
-    } catch {
-      // still away
+  async function check(refused) {
+    const controller = new AbortController();
+    const reply = await fetch(resumed(), { headers: { Accept: "text/event-stream" }, signal: controller.signal })
+      .catch(() => null); // still away
+    controller.abort();
+    if (refused !== source) return; // nobody follows any more
+    if (reply?.status === 401) return askToSignIn();
+    if (reply?.status === 204 || reply?.status === 404) {
+      isEnded = true;
+      return onState("ended");
     }
     onState("lost");
     timer = setTimeout(open, RETRY_MILLISECONDS);
+  }
+
+  function letGo() {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+  }
+
+  const look = () => {
+    if (document.hidden) letGo();
+    else if (!source && !isEnded) open();
   };
 
-  open();
+  document.addEventListener("visibilitychange", look);
+  look();
   return {
     close() {
-      clearTimeout(timer);
-      source.close();
+      document.removeEventListener("visibilitychange", look);
+      letGo();
     },
   };
 }

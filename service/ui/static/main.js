@@ -3,6 +3,7 @@
 import { showData } from "./data.js";
 import { fill, h } from "./dom.js";
 import { showNew } from "./new.js";
+import { onUnheard, sendWhatWaits } from "./outbox.js";
 import { showResults } from "./results.js";
 import { showReview } from "./review.js";
 import { showRun } from "./run.js";
@@ -22,26 +23,35 @@ const ROUTES = [
 
 const view = document.getElementById("view");
 const connection = document.getElementById("connection");
+const refused = document.getElementById("refused");
 let open = null;
 
 /** What a view gets: where to draw, when to stop, and how to say that the stream is lost. */
 function context() {
   const abort = new AbortController();
-  return {
+  const here = {
     view,
     signal: abort.signal,
+    reopen: show,
     /** What to do when the network is back; by default the view is drawn anew, and loses what one typed. */
     again: show,
-    /** Call when the view closes. */
-    onClose: (work) => abort.signal.addEventListener("abort", work),
+    /** Call when the view closes, at once where it has. */
+    onClose: (work) => (abort.signal.aborted ? work() : abort.signal.addEventListener("abort", work)),
+    /** Go to another place, unless a person has gone elsewhere meanwhile. */
+    go: (place) => {
+      if (!abort.signal.aborted) location.hash = place;
+    },
     connection: (state) => {
       if (!abort.signal.aborted) sayConnection(state);
     },
     fail: (error) => {
-      if (!abort.signal.aborted) fill(view, problem(error));
+      if (abort.signal.aborted) return;
+      here.again = show;
+      fill(view, problem(error));
     },
     close: () => abort.abort(),
   };
+  return here;
 }
 
 async function show() {
@@ -74,6 +84,12 @@ function sayConnection(state) {
   connection.textContent = "Not connected: what you see may be old. Trying again …";
 }
 
+/** Say where verdicts were refused after one had gone on; the review of the run tells which. */
+function sayRefused(runIds) {
+  refused.hidden = !runIds.length;
+  fill(refused, "Not every verdict was saved. ", runIds.map((id) => h("a", { href: `#/runs/${id}/review` }, "Look at what was not saved")));
+}
+
 function problem(error) {
   return h("section", { class: "empty" },
     h("h1", {}, "That did not work"),
@@ -89,6 +105,10 @@ addEventListener("online", () => {
   sayConnection("live");
   open.again();
 });
+// A file that is dropped beside its place would open instead of the page.
+for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
 document.getElementById("leave").addEventListener("submit", forgetSession);
 comeBack();
-show();
+onUnheard(sayRefused);
+// After the view, which hears what becomes of the verdicts of its own run.
+show().finally(sendWhatWaits);

@@ -9,9 +9,9 @@ const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDow
 
 /**
  * Let a range be chosen on the figure of a histogram; `onrange(from, to)` gets the first and the last
- * bin. Returns how to show a range that was chosen elsewhere (null: all).
+ * bin. Returns how to `show` a range that was chosen elsewhere (null: all), and to `draw` other values.
  */
-export function rangeOver(figure, values, onrange) {
+export function rangeOver(figure, values, onrange, oncancel) {
   const plot = figure.querySelector(".plot");
   const chosen = h("span", { class: "chosen" });
   const edges = [0, BINS]; // between the bins
@@ -42,7 +42,10 @@ export function rangeOver(figure, values, onrange) {
     edges[at] = at === 0 ? clamped(edges[0] + by, 0, edges[1] - 1) : clamped(edges[1] + by, edges[0] + 1, BINS);
     draw();
     clearTimeout(timer);
-    timer = setTimeout(() => onrange(edges[0], edges[1] - 1), SETTLE_MILLISECONDS);
+    timer = setTimeout(() => {
+      timer = null;
+      onrange(edges[0], edges[1] - 1);
+    }, SETTLE_MILLISECONDS);
   }
 
   const binAt = (event) => {
@@ -69,14 +72,19 @@ export function rangeOver(figure, values, onrange) {
   });
   plot.addEventListener("pointercancel", () => {
     start = null;
+    oncancel();
   });
   plot.classList.add("draggable");
   plot.prepend(chosen);
   plot.append(...handles);
   draw();
-  return (range) => {
-    [edges[0], edges[1]] = range ? [range[0], range[1] + 1] : [0, BINS];
-    draw();
+  return {
+    show: (range) => {
+      if (timer !== null || start !== null) return; // one is choosing another
+      [edges[0], edges[1]] = range ? [range[0], range[1] + 1] : [0, BINS];
+      draw();
+    },
+    draw,
   };
 }
 

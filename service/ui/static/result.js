@@ -1,6 +1,6 @@
 // What is known of one result? The match with its evidence, the other candidates, and who reviewed it.
 
-import { ask, runPath } from "./api.js";
+import { ask, configOf, runPath } from "./api.js";
 import { fill, h } from "./dom.js";
 import { aiNote, evidenceTable } from "./evidence.js";
 import { DEFAULT_LIMITS } from "./run.js";
@@ -9,7 +9,7 @@ import { RESOLVERS, REVIEWED, byKey, confidence } from "./words.js";
 export async function showResult(here, runId, resultId) {
   const path = `${runPath(runId)}/results/${resultId}`;
   const [run, result, past] = await Promise.all([ask("GET", runPath(runId)), ask("GET", path), ask("GET", `${path}/history`)]);
-  const config = await ask("GET", `/v1/matching/configs/${run.matching_config_id}`).catch(() => null);
+  const config = await configOf(run);
   if (here.signal.aborted) return;
   const { threshold } = config ?? DEFAULT_LIMITS;
   const { document_filename: filename, document_id: id, matched_reference_row_id: matched, candidates } = result;

@@ -1,7 +1,7 @@
 // What came out? All results of a run as a table: filters, order, pages, export, a link to each row.
 
-import { ask, runPath, withQuery } from "./api.js";
-import { choice, field, fill, h } from "./dom.js";
+import { ask, configOf, runPath, withQuery } from "./api.js";
+import { choice, field, fill, h, refill } from "./dom.js";
 import { showResult } from "./result.js";
 import { TERMINAL, RESOLVERS, REVIEWED, byKey, confidence, count, inPercent, ofPercent, plural } from "./words.js";
 
@@ -21,7 +21,7 @@ const HEADS = [["Document", "document"], ["Match", null], ["Confidence", "confid
 export async function showResults(here, runId, resultId, query) {
   if (resultId) return showResult(here, runId, resultId);
   const run = await ask("GET", runPath(runId));
-  const config = await ask("GET", `/v1/matching/configs/${run.matching_config_id}`).catch(() => null);
+  const config = await configOf(run);
   if (here.signal.aborted) return;
   const values = { sort: "confidence", page: 1, ...Object.fromEntries([...query].filter(([name]) => [...FILTERS, "sort", "page"].includes(name))) };
   const parts = { form: h("form", { class: "row filters", "aria-label": "Filters", onsubmit: (event) => event.preventDefault() }), note: h("p", { role: "status" }), exports: h("span", { class: "row" }), heads: h("tr"), body: h("tbody"), pages: h("nav", { class: "row pages", "aria-label": "Pages" }) };
@@ -30,12 +30,15 @@ export async function showResults(here, runId, resultId, query) {
 
   let asked = 0;
   async function load() {
+    if (here.signal.aborted) return;
     const mine = ++asked;
     table.setAttribute("aria-busy", "true");
     history.replaceState(null, "", withQuery(`#/runs/${runId}/results`, { ...values, page: values.page > 1 ? values.page : "", sort: values.sort === "document" ? "document" : "" }));
     try {
       const page = await ask("GET", withQuery(`${runPath(runId)}/results`, { ...values, limit: SIZE }));
       if (here.signal.aborted || mine !== asked) return; // another filter was chosen meanwhile
+      const last = Math.max(1, Math.ceil(page.pagination.total / SIZE));
+      if (values.page > last) return change({ page: last }); // there were more once
       draw(page);
     } catch (error) {
       if (mine === asked) fill(parts.note, h("span", { class: "stale" }, error.message));
@@ -46,8 +49,8 @@ export async function showResults(here, runId, resultId, query) {
   function draw({ data, pagination }) {
     table.hidden = !data.length;
     fill(parts.body, data.map((result) => row(runId, result)));
-    fill(parts.heads, HEADS.map(([text, sort]) => head(text, sort, values.sort, (chosen) => change({ sort: chosen }))));
-    fill(parts.note, said(pagination, run, values, () => {
+    refill(parts.heads, HEADS.map(([text, sort]) => head(text, sort, values.sort, (chosen) => change({ sort: chosen }))));
+    refill(parts.note, said(pagination, run, values, () => {
       for (const name of FILTERS) delete values[name];
       drawForm();
       change({});
@@ -55,7 +58,7 @@ export async function showResults(here, runId, resultId, query) {
     fill(parts.exports, pagination.total ? ["csv", "ndjson"].map((format) => h("a", {
       class: "button", download: "", href: withQuery(`${runPath(runId)}/results/export`, { ...only(values, FILTERS), ...WRITTEN[format] }),
     }, `Export ${format.toUpperCase()}`)) : null);
-    fill(parts.pages, pager(pagination, (page) => {
+    refill(parts.pages, pager(pagination, (page) => {
       change({ page });
       table.scrollIntoView({ block: "nearest" });
     }));

@@ -1,6 +1,6 @@
 // What does a reviewer do? One card at a time: look, choose, decide, by mouse or keys, and undo.
 
-import { ask, runPath } from "./api.js";
+import { ask, configOf, runPath } from "./api.js";
 import { approveMany } from "./bulk.js";
 import { choice, fill, h } from "./dom.js";
 import { BINS, bounds } from "./histogram.js";
@@ -9,7 +9,7 @@ import { outboxOf } from "./outbox.js";
 import { QUEUES, filtersOf, readOne, readQueue } from "./queue.js";
 import { reviewCard } from "./review_card.js";
 import { reviewSide } from "./review_side.js";
-import { DEFAULT_LIMITS } from "./run.js";
+import { DEFAULT_LIMITS, changedSince } from "./run.js";
 import { REVIEWED, byKey, plural } from "./words.js";
 
 const KEYS_SETTING = "matchstream-review-keys";
@@ -18,22 +18,23 @@ const ONE = ["one", "One result"];
 
 export async function showReview(here, runId, query) {
   const run = await ask("GET", runPath(runId));
-  const config = await ask("GET", `/v1/matching/configs/${run.matching_config_id}`).catch(() => null);
+  const config = await configOf(run);
   if (here.signal.aborted) return;
   here.again = () => {}; // streams go on by themselves, and keep what was chosen and typed
   const state = {
-    runId, limits: config ?? DEFAULT_LIMITS, ...asked(query), usesKeys: localStorage.getItem(KEYS_SETTING) !== "off",
-    queue: null, cards: [], at: 0, total: 0, chosen: 0, undo: [], drafts: new Map(), refused: [], isBulk: false,
+    runId, limits: config ?? DEFAULT_LIMITS, note: changedSince(run, config), usesKeys: localStorage.getItem(KEYS_SETTING) !== "off",
+    mode: null, range: null, one: null, queue: null, cards: [], at: 0, total: 0, chosen: 0, undo: [], drafts: new Map(), refused: [], isBulk: false,
   };
-  const parts = { queues: h("span"), said: h("p", { role: "status", class: "said dim" }), trouble: h("div", { role: "alert" }) };
+  const wanted = asked(query);
+  const parts = { said: h("p", { role: "status", class: "said dim" }), trouble: h("div", { role: "alert" }) };
   const review = reviewer(here, state, parts);
   fill(here.view,
     h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Runs"), h("span", {}, h("a", { href: `#/runs/${runId}` }, config?.name ?? "Run"))),
-    h("div", { class: "title" }, h("h1", {}, "Review"), parts.queues, parts.said),
+    h("div", { class: "title" }, h("h1", {}, "Review"), review.queues, parts.said),
     parts.trouble,
     h("div", { class: "reviewing" }, review.card.element, review.side.element));
-  await review.load();
-  review.side.refresh().catch((error) => review.say(error.message));
+  await review.load(wanted);
+  review.side.refresh();
   listen(here, state, review);
 }
 
@@ -68,18 +69,29 @@ function listen(here, state, review) {
 function reviewer(here, state, parts) {
   const outbox = outboxOf(state.runId);
   const say = (text) => { parts.said.textContent = text; };
+  let loads = 0;
   const find = (id) => state.cards.findIndex((card) => card.id === id);
   const draw = () => !here.signal.aborted && card.show(state);
   const attempt = (work) => (...given) => work(...given).catch((error) => say(error.message));
 
-  async function load() {
-    fill(parts.queues, choice([...QUEUES, ...[RANGE, ONE].filter(([mode]) => mode === state.mode)], state.mode, actions.mode, { "aria-label": "Queue" }));
-    history.replaceState(null, "", address(state));
-    const mode = state.mode;
-    const queue = mode === "one" ? await readOne(state.runId, state.one) : await readQueue(state.runId, filtersOf(state));
-    if (here.signal.aborted || mode !== state.mode) return;
-    Object.assign(state, { queue, cards: queue.cards, total: queue.total });
-    place(0);
+  /** Go through a queue; as long as it cannot be read, one stays with the one that is there. */
+  async function load(wanted) {
+    if (here.signal.aborted) return;
+    const mine = ++loads;
+    try {
+      const queue = wanted.mode === "one" ? await readOne(state.runId, wanted.one) : await readQueue(state.runId, filtersOf({ ...wanted, limits: state.limits }));
+      if (here.signal.aborted || mine !== loads) return; // another queue was chosen meanwhile
+      Object.assign(state, wanted, { queue, cards: queue.cards, total: queue.total });
+      history.replaceState(null, "", address(state));
+      place(0);
+    } finally {
+      if (mine === loads) drawChoice();
+    }
+  }
+
+  function drawChoice() {
+    fill(queues, [...QUEUES, ...[RANGE, ONE].filter(([mode]) => mode === state.mode)].map(([mode, text]) => h("option", { value: mode }, text)));
+    queues.value = state.mode;
     side.ranged();
   }
 
@@ -117,11 +129,18 @@ function reviewer(here, state, parts) {
     move(1); // the next card does not wait for the answer
   }
 
+  /** Let a card be another, and what waits be counted with it. */
+  function change(at, changed) {
+    const before = state.cards[at];
+    const now = (state.cards[at] = { ...before, ...changed });
+    side.count(now.confidence, (now.status === "pending") - (before.status === "pending"));
+  }
+
   /** Hand a verdict to the outbox; the card shows it already. */
   function send(shown, body) {
     const at = find(shown.id);
     const matched = body.matched_reference_row_id ?? shown.matched_reference_row_id;
-    if (at >= 0) state.cards[at] = { ...state.cards[at], status: body.status, notes: body.notes ?? null, matched_reference_row_id: matched };
+    if (at >= 0) change(at, { status: body.status, notes: body.notes ?? null, matched_reference_row_id: matched });
     state.drafts.delete(shown.id);
     outbox.add(shown.id, shown.version, body, shown.document_filename ?? shown.document_id);
   }
@@ -150,21 +169,19 @@ function reviewer(here, state, parts) {
       draw();
     },
     mode: attempt(async (mode) => {
-      state.mode = mode;
       say("");
-      await load();
+      await load({ mode, range: state.range, one: state.one });
     }),
     range: attempt(async (from, to) => {
-      Object.assign(state, { mode: "range", range: [from, to] });
       say("");
-      await load();
+      await load({ mode: "range", range: [from, to], one: state.one });
     }),
     approveMany: attempt(async () => {
       const from = state.mode === "range" ? Number(bounds(state.range[0]).min_confidence) : state.limits.threshold;
       state.isBulk = true; // what is told of now is ours
       const done = await approveMany(state.runId, from);
       try {
-        if (done) await Promise.all([load(), side.refresh()]);
+        if (done) await Promise.all([load(state), side.refresh()]);
       } finally {
         state.isBulk = false;
       }
@@ -178,7 +195,9 @@ function reviewer(here, state, parts) {
   };
   const card = reviewCard(actions, state.limits);
   const side = reviewSide(here, state, actions);
+  const queues = choice([], "", actions.mode, { "aria-label": "Queue" });
   const troubles = troublesOf(state, parts, outbox, (id) => find(id) >= 0 && place(find(id)));
+  here.onClose(outbox.leave);
   outbox.listen({
     changed: troubles,
     saved: (item, result) => {
@@ -199,12 +218,12 @@ function reviewer(here, state, parts) {
   function renew(result, isSettledElsewhere = false) {
     const at = find(result.id);
     if (at < 0) return;
-    state.cards[at] = { ...state.cards[at], ...result, isSettledElsewhere };
+    change(at, { ...result, isSettledElsewhere });
     if (at === state.at) place(at);
   }
 
   return {
-    load, say, card, side,
+    load, card, side, queues,
     heard: (result) => {
       const known = state.cards[find(result.id)];
       if (!known || state.isBulk || outbox.has(result.id) || known.version >= result.version) return;

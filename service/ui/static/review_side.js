@@ -1,28 +1,57 @@
 // What stands beside the card? How what waits spreads, a range of it, approving many, and the keys.
 
 import { fill, h } from "./dom.js";
-import { counts, edge, histogram } from "./histogram.js";
+import { binOf, counts, edge, histogram, redraw } from "./histogram.js";
 import { rangeOver } from "./range.js";
 
 const KEYS = [["a", "approve"], ["r", "reject"], ["1–5", "choose a candidate"], ["s", "skip"], ["u", "undo"], ["j / k", "next / back"], ["n", "write a note"], ["?", "show keys"]];
 const WIDE = "(min-width: 64rem)";
+const RETRY_MILLISECONDS = 3000;
 
-/** The side; `refresh` counts anew, `ranged` tells which range is gone through, null for none. */
+/**
+ * The side; `refresh` counts what waits anew, `count` by what a verdict changed, `ranged` tells which
+ * range is gone through, null for none.
+ */
 export function reviewSide(here, state, actions) {
   const place = h("div");
   const chosen = h("p", { class: "row ranged-to" });
-  let mark = () => {};
+  let mark = null;
+  let values = null;
+  let spread = null;
+  let asked = 0;
 
   async function refresh() {
-    const values = await counts(state.runId, { status: "pending" });
-    if (here.signal.aborted) return;
-    const spread = histogram(values, state.limits);
-    mark = rangeOver(spread, values, actions.range);
-    fill(place, spread);
-    ranged();
+    const mine = ++asked;
+    try {
+      const read = await counts(state.runId, { status: "pending" });
+      if (here.signal.aborted || mine !== asked) return;
+      values = read;
+      spread = histogram(values, state.limits);
+      mark = rangeOver(spread, values, actions.range, ranged);
+      fill(place, spread);
+      ranged();
+    } catch (error) {
+      if (mine === asked && !here.signal.aborted) failed(error);
+    }
   }
+
+  /** Say that it could not be counted, and count again until it can. */
+  function failed(error) {
+    fill(place, h("p", { class: "notice" }, error.message, " ", h("button", { class: "small", onclick: refresh }, "Try again")));
+    if (!error.isPassing) return;
+    const timer = setTimeout(refresh, RETRY_MILLISECONDS);
+    here.onClose(() => clearTimeout(timer));
+  }
+
+  function count(confidence, change) {
+    if (!values || !change) return;
+    values[binOf(confidence)] += change;
+    redraw(spread, values);
+    mark.draw();
+  }
+
   function ranged() {
-    mark(state.mode === "range" ? state.range : null);
+    mark?.show(state.mode === "range" ? state.range : null);
     if (state.mode !== "range") return fill(chosen, h("small", {}, "Drag over the bars, or move the ends, to go through a range."));
     const [from, to] = state.range;
     fill(chosen, `Confidence ${edge(from)} to ${edge(to + 1)}`, h("button", { class: "small", onclick: () => actions.mode("unsure") }, "Back to the unsure"));
@@ -33,10 +62,10 @@ export function reviewSide(here, state, actions) {
   const keys = h("details", {}, h("summary", {}, "Keys"),
     h("dl", { class: "keys" }, KEYS.flatMap(([key, work]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, work)])),
     h("label", {}, box, " Keys work"));
-  const more = h("details", { class: "more" }, h("summary", {}, "By confidence"), place, chosen);
+  const more = h("details", { class: "more" }, h("summary", {}, "By confidence"), place, chosen, state.note);
   more.open = matchMedia(WIDE).matches;
   const element = h("section", { class: "panel side", "aria-label": "What waits" }, more,
     h("p", {}, h("button", { onclick: actions.approveMany }, "Approve many …")), keys);
   ranged();
-  return { element, refresh, ranged, toggleKeys: () => keys.toggleAttribute("open") };
+  return { element, refresh, count, ranged, toggleKeys: () => keys.toggleAttribute("open") };
 }

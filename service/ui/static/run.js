@@ -1,7 +1,7 @@
 // How is one run going? What one can do with it, its progress, and how its confidences spread.
 
-import { ask, runPath, withQuery } from "./api.js";
-import { confirmed, fill, h } from "./dom.js";
+import { ask, configOf, runPath, withQuery } from "./api.js";
+import { confirmed, fill, h, refill } from "./dom.js";
 import { agreedToAsk } from "./estimate.js";
 import { bounds, counts, histogram, legend, redraw } from "./histogram.js";
 import { follow } from "./live.js";
@@ -15,17 +15,21 @@ const COPIED_MILLISECONDS = 2000;
 const TRIGGERS = { manual: "by hand", api: "by the API", schedule: "by a schedule", smart: "with the AI" };
 export const DEFAULT_LIMITS = { threshold: 0.85, review_threshold: 0.5 };
 
+/** Say so where the levels that are shown are not those that the run went by. */
+export const changedSince = (run, config) => (config && run.config_version && config.version !== run.config_version
+  ? h("p", { class: "dim" }, "The match was changed after this run: what is shown as matched and as worth a look goes by its levels of today.") : null);
+
 export async function showRun(here, id) {
   const [run, progress] = await Promise.all([ask("GET", runPath(id)), ask("GET", `${runPath(id)}/progress`)]);
-  const config = await ask("GET", `/v1/matching/configs/${run.matching_config_id}`).catch(() => null);
+  const config = await configOf(run);
   if (here.signal.aborted) return;
   here.again = () => {}; // streams go on by themselves, and keep what was chosen and typed
-  const state = { run: { ...run, ...progress, id }, config, heard: Date.now(), unsure: null, waiting: null };
+  const state = { run: { ...run, ...progress, id }, config, heard: lastWord(progress), unsure: null, waiting: null };
   const parts = { head: h("div"), error: h("p", { class: "notice bad", role: "alert", hidden: true }), progress: progressPanel(), figures: figures("Figures"), ai: figures("The AI"), said: h("div"), spread: h("section", { class: "panel", hidden: true }), warnings: h("div") };
   fill(here.view, parts.head, parts.error, parts.progress.element, parts.figures.element, parts.ai.element, parts.said, parts.warnings, parts.spread);
 
   const draw = () => drawRun(parts, state, actions);
-  const spread = throttled(async () => {
+  const spread = throttled(here, async () => {
     const [values, left] = await Promise.all([counts(id), TERMINAL.has(state.run.status) ? openCounts(state) : {}]);
     if (here.signal.aborted) return;
     Object.assign(state, left);
@@ -50,26 +54,27 @@ function listening(here, state, changed) {
   here.onClose(() => stream?.close());
   return {
     open() {
+      if (here.signal.aborted) return;
       stream?.close();
-      stream = follow(`${runPath(state.run.id)}/events`, ["run.snapshot", ...RUN_EVENTS], (_, data) => {
-        state.heard = Date.now();
+      stream = follow(`${runPath(state.run.id)}/events`, ["run.snapshot", ...RUN_EVENTS], (type, data) => {
+        state.heard = type === "run.snapshot" ? lastWord(data.progress) : Date.now();
         Object.assign(state.run, data.run ?? {}, data.progress ?? {}, { id: state.run.id });
         if (TERMINAL.has(state.run.status)) {
           state.run.phase = "done";
           stream.close(); // all is told; the browser would ask again and again
         }
         changed();
-      }, (word) => {
-        if (word === "live") state.heard = Date.now();
-        here.connection(word);
-      });
+      }, here.connection);
     },
   };
 }
 
 function actionsOn(here, state, parts, stream) {
   const { id, matching_config_id: configId } = state.run;
+  let isBusy = false;
   const act = (work) => async () => {
+    if (isBusy) return; // a second click means the same
+    isBusy = true;
     parts.error.hidden = true;
     try {
       await work();
@@ -77,6 +82,7 @@ function actionsOn(here, state, parts, stream) {
       parts.error.textContent = error.message;
       parts.error.hidden = false;
     }
+    isBusy = false;
   };
   return {
     cancel: act(async () => {
@@ -84,7 +90,7 @@ function actionsOn(here, state, parts, stream) {
     }),
     again: act(async () => {
       const next = await ask("POST", `/v1/matching/configs/${configId}/run`, { triggered_by: "manual" });
-      location.hash = `#/runs/${next.id}`;
+      here.go(`#/runs/${next.id}`);
     }),
     resolve: act(async () => {
       if (!(await agreedToAsk(here, configId))) return;
@@ -94,10 +100,13 @@ function actionsOn(here, state, parts, stream) {
     remove: act(async () => {
       if (!(await confirmed("Delete this run with its results and reviews? This cannot be undone.", "Delete"))) return;
       await ask("DELETE", runPath(id));
-      location.hash = "#/";
+      here.go("#/");
     }),
   };
 }
+
+/** When the run was last heard of; not later than now, whatever the clocks say. */
+const lastWord = ({ updated_at: moment }) => Math.min(Date.now(), Date.parse(moment));
 
 /** How many results wait for a person, and how many of them are unsure. */
 async function openCounts({ run }) {
@@ -111,7 +120,7 @@ function drawRun(parts, state, actions) {
   const key = JSON.stringify([run.status, run.phase, run.version, Boolean(run.ai), Boolean(run.rows_processed)]);
   if (parts.head.dataset.key !== key) {
     parts.head.dataset.key = key;
-    fill(parts.head, heading(state, actions));
+    refill(parts.head, heading(state, actions));
   }
   parts.progress.update(run, heard);
   parts.figures.update([...runFigures(run), ...reviewFigures(state)]);
@@ -153,8 +162,7 @@ function heading({ run, config }, actions) {
 function copy(label, text) {
   if (!navigator.clipboard) return null;
   const button = h("button", { class: "quiet small", onclick: async () => {
-    await navigator.clipboard.writeText(text());
-    button.textContent = "Copied";
+    button.textContent = await navigator.clipboard.writeText(text()).then(() => "Copied", () => "The browser does not let it");
     setTimeout(() => { button.textContent = label; }, COPIED_MILLISECONDS);
   } }, label);
   return button;
@@ -171,26 +179,33 @@ function drawSpread(section, { run, config }, values) {
   if (drawn) return redraw(drawn, values);
   const href = (bin) => withQuery(`#/runs/${run.id}/results`, bounds(bin));
   fill(section, h("h2", {}, "How sure the answers are"), histogram(values, config ?? DEFAULT_LIMITS, { href }),
-    h("div", { class: "row spread" }, legend(), h("small", {}, "Confidence of each document's best candidate. A bar leads to its results.")));
+    h("div", { class: "row spread" }, legend(), h("small", {}, "Confidence of each document's best candidate. A bar leads to its results.")),
+    changedSince(run, config));
 }
 
-/** Let work be done at once, and after that with pauses as long as it took; the last call counts. */
-function throttled(work, milliseconds) {
+/**
+ * Let work be done at once, and after that with pauses as long as it took; the last call counts. What
+ * fails is done again: an ended run has no more events that would ask for it.
+ */
+function throttled(here, work, milliseconds) {
   let next = 0;
   let waiting = false;
-  return () => {
+  const begin = () => {
     if (waiting) return;
     waiting = true;
     setTimeout(async () => {
       waiting = false;
+      if (here.signal.aborted) return;
       const began = Date.now();
       next = began + milliseconds;
       try {
         await work();
-      } catch {
-        // the stream says when the service is away; the next event asks again
+      } catch (error) {
+        if (!error.isPassing) return here.fail(error);
+        begin();
       }
       next = Math.max(next, Date.now() + 2 * (Date.now() - began));
     }, Math.max(0, next - Date.now()));
   };
+  return begin;
 }

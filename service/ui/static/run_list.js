@@ -17,8 +17,11 @@ export function runRow(run, name, { removed, failed }) {
     cells.status, cells.documents, cells.matched, cells.confidence, started, cells.actions,
   ]);
   let isTerminal = null;
+  let drawn = null;
 
   function update(now) {
+    if (now === drawn) return; // most events are about another run
+    drawn = now;
     fill(cells.status, h("span", { class: `status ${now.status}` }, STATUS[now.status] ?? now.status));
     fill(cells.documents, progress(now));
     fill(cells.matched, count(now.rows_matched), share(now));
@@ -42,10 +45,10 @@ export function runRow(run, name, { removed, failed }) {
     if (!(await confirmed(what, "Delete the run"))) return;
     try {
       await ask("DELETE", runPath(run.id));
-      removed(run.id);
     } catch (error) {
-      failed(error);
+      if (error.status !== 404) return failed(error); // else it was deleted elsewhere
     }
+    removed(run.id);
   }
 
   const tick = () => { started.textContent = ago(run.created_at); };

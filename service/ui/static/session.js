@@ -15,6 +15,8 @@ export function askToSignIn() {
   location.assign(hadSession ? "/login?ended" : "/login");
 }
 
+export const isAskedToSignIn = () => isLeaving;
+
 /** Note that the service knows who asks. */
 export function noteSession() {
   sessionStorage.setItem(SIGNED_IN, "yes");

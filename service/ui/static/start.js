@@ -10,6 +10,8 @@ import { RUN_EVENTS, STATUS, TERMINAL } from "./words.js";
 const PAGE = 50;
 // So many pages are read at once where one has nothing that is shown.
 const MOST_PAGES = 5;
+// A page that is open for weeks begins anew when it holds so many.
+const MOST_RUNS = 2000;
 const TICK_MILLISECONDS = 10_000;
 const DELETED = "A deleted match";
 
@@ -59,6 +61,7 @@ export async function showStart(here, query) {
     const all = runs.all();
     triesLabel.hidden = !all.some((run) => run.dry_run);
     const listed = all.filter((run) => (tries.checked || !run.dry_run) && matches(run, wanted));
+    for (const id of [...rows.keys()]) if (!runs.get(id)) rows.delete(id);
     const isNew = !all.length && !isFiltered && !runs.hasMore();
     for (const run of listed) {
       if (!rows.has(run.id)) rows.set(run.id, runRow(run, names.get(run.matching_config_id) ?? DELETED, { removed, failed }));
@@ -88,7 +91,8 @@ export async function showStart(here, query) {
 
   draw();
   live(here, runs, async (fresh) => {
-    await readNames(names, fresh).catch(() => null); // asked for again with the next event
+    // What fails here is done with the next event.
+    await Promise.all([runs.trim(), readNames(names, fresh)]).catch(() => null);
     for (const run of fresh) rows.get(run.id)?.rename(names.get(run.matching_config_id) ?? DELETED);
     draw();
   });
@@ -103,20 +107,35 @@ async function readRuns(wanted) {
   const runs = new Map();
   let cursor = null;
   let hasMore = true;
+  let newestRead = ""; // ids rise with time
+  const readPage = (from) => ask("GET", withQuery("/v1/matching/runs", { ...wanted, limit: PAGE, cursor: from }));
+  const take = ({ data, pagination }) => {
+    for (const run of data) runs.set(run.id, { ...run, ...runs.get(run.id) });
+    cursor = pagination.next_cursor;
+    hasMore = pagination.has_more;
+    if (data.length && data[0].id > newestRead) newestRead = data[0].id;
+  };
   const more = async () => {
     for (let page = 0; page < MOST_PAGES && hasMore; page += 1) {
-      const read = await ask("GET", withQuery("/v1/matching/runs", { ...wanted, limit: PAGE, cursor }));
-      for (const run of read.data) runs.set(run.id, { ...run, ...runs.get(run.id) });
-      cursor = read.pagination.next_cursor;
-      hasMore = read.pagination.has_more;
+      const read = await readPage(cursor);
+      take(read);
       if (read.data.some((run) => !run.dry_run)) return;
     }
+  };
+  const renew = (newest) => {
+    runs.clear();
+    take(newest);
   };
   /** What the stream did not tell: runs that began and ended before it, or while it was away. */
   const catchUp = async (alive) => {
     const there = new Set(alive.map((run) => run.id));
     const lost = [...runs.values()].filter((run) => !TERMINAL.has(run.status) && !there.has(run.id));
-    const newest = await ask("GET", withQuery("/v1/matching/runs", { ...wanted, limit: PAGE }));
+    const newest = await readPage(null);
+    const isGap = newest.pagination.has_more && newest.data.at(-1).id > newestRead;
+    if (isGap || runs.size > MOST_RUNS) {
+      renew(newest);
+      return newest.data;
+    }
     const read = new Set(newest.data.map((run) => run.id));
     const others = await Promise.all(lost.filter((run) => !read.has(run.id)).map((run) => ask("GET", runPath(run.id)).catch(() => run)));
     const fresh = newest.data.filter((run) => !runs.has(run.id));
@@ -127,6 +146,9 @@ async function readRuns(wanted) {
   return {
     more,
     catchUp,
+    trim: async () => {
+      if (runs.size > MOST_RUNS) renew(await readPage(null));
+    },
     hasMore: () => hasMore,
     get: (id) => runs.get(id),
     set: (run) => runs.set(run.id, { ...runs.get(run.id), ...run }),
