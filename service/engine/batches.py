@@ -99,6 +99,7 @@ class Batches:
         return self._later.popleft() if self._later else None
 
     async def _read_on(self, outbox: Outbox, rules: MatchingRules) -> None:
+        await outbox.wait_for_room()
         async with self._database.connection() as connection:
             page = await ai_decisions.fetch_open(
                 connection, self._run.id, self._position, PAGE_LIMIT

@@ -18,6 +18,8 @@ from service.store import ai_decisions, ai_passes
 from service.store.ai_decisions import Answer
 from service.store.database import Connection
 
+# Of what needs no answer of the model, no more is taken as long as so many decisions wait.
+MAX_UNWRITTEN = 1_000
 # How often the workers of all processes are counted, which share the limits.
 COUNT_SECONDS = 2.0
 
@@ -38,6 +40,7 @@ class Outbox:
         self._began = time.monotonic()
         self._counted_at = -COUNT_SECONDS
         self._filled = asyncio.Event()
+        self._emptied = asyncio.Event()
         self._is_closed = False
 
     @property
@@ -45,6 +48,12 @@ class Outbox:
         """What the run has cost so far in nanodollars, written or not."""
         written = self._progress.run.ai.cost_nanodollars if self._progress.run.ai else 0
         return written + self._cost
+
+    async def wait_for_room(self) -> None:
+        """Return once there is room for more: not before what waits is being written."""
+        while len(self._decisions) >= MAX_UNWRITTEN:
+            self._emptied.clear()
+            await self._emptied.wait()
 
     def add(self, case: Case, decision: Decision, model: str) -> None:
         """Take a decision of the model."""
@@ -107,6 +116,7 @@ class Outbox:
         decisions, answers, warnings = self._decisions, self._answers, self._warnings
         taken = (self._cached, self._requests, self._usage, self._cost)
         self._decisions, self._answers, self._warnings = [], [], []
+        self._emptied.set()
         self._cached = self._requests = 0
         self._usage = Usage(0, 0)
         unresolved = sum(each.verdict is AiVerdict.UNRESOLVED for each in decisions)

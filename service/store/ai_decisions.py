@@ -84,23 +84,23 @@ WITH decided AS (
       AND ai_documents.verdict IS NULL
     RETURNING decided.*
 ), before AS (
-    SELECT results.document_id, matched_reference_row_id AS row_id, results.confidence
+    SELECT settled.*, matched_reference_row_id AS row_id_before,
+           results.confidence AS confidence_before
     FROM results JOIN settled USING (document_id)
     WHERE results.run_id = $1 AND status = 'pending' AND resolved_by = 'rules'
-    ORDER BY results.id
     FOR UPDATE OF results
 )
 UPDATE results
-SET evidence = settled.evidence::json,
-    confidence = settled.confidence, rule_confidence = settled.rule_confidence,
-    proposed_reference_row_id = settled.row_id, matched_reference_row_id = settled.row_id,
-    proposed_by = CASE WHEN settled.verdict = 'unresolved' THEN 'rules' ELSE 'ai' END,
-    resolved_by = CASE WHEN settled.verdict = 'unresolved' THEN 'rules' ELSE 'ai' END,
-    uncertain = uncertain AND settled.verdict = 'unresolved',
+SET evidence = before.evidence::json,
+    confidence = before.confidence, rule_confidence = before.rule_confidence,
+    proposed_reference_row_id = before.row_id, matched_reference_row_id = before.row_id,
+    proposed_by = CASE WHEN before.verdict = 'unresolved' THEN 'rules' ELSE 'ai' END,
+    resolved_by = CASE WHEN before.verdict = 'unresolved' THEN 'rules' ELSE 'ai' END,
+    uncertain = uncertain AND before.verdict = 'unresolved',
     version = results.version + 1
-FROM settled JOIN before USING (document_id)
-WHERE results.run_id = $1 AND results.document_id = settled.document_id
-RETURNING before.row_id AS row_id_before, before.confidence AS confidence_before,
+FROM before
+WHERE results.run_id = $1 AND results.document_id = before.document_id
+RETURNING before.row_id_before, before.confidence_before,
           results.matched_reference_row_id AS row_id, results.confidence
 """
 

@@ -3,11 +3,14 @@
 import asyncio
 from pathlib import Path
 
-from service.domain.ai import AiFigures, Plan
+from service.domain.ai import AiDecision, AiFigures, AiVerdict, Plan
+from service.domain.identifiers import DocumentId
 from service.domain.runs import Phase
 from service.engine import ai_step, signals
+from service.engine.outbox import MAX_UNWRITTEN, Outbox
 from service.engine.progress import Progress
 from service.engine.signals import QUEUE
+from service.store import ai_passes
 from service.store.database import Database
 from tests import story
 from tests.fake_ai import vendor
@@ -33,6 +36,40 @@ async def test_a_run_is_heard_of_while_its_documents_are_chosen(database: Databa
     assert heard == begun.run.last_event_id + 1
     assert isinstance(choosing.result(), AiFigures)
     assert (await world.fetch(begun.run)).last_event_id == progress.run.last_event_id == heard + 1
+
+
+async def test_no_more_is_decided_without_asking_than_can_be_written(database: Database) -> None:
+    world = await make_world(database)
+    begun = await story.begin(world, ai=True)
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        signals.running(database) as live,
+        asyncio.TaskGroup() as tasks,
+    ):
+        progress = Progress(database, live, begun.lease, begun.run)
+        await progress.write(ai_passes.begin)
+        outbox = Outbox(progress, lambda _: None)
+        for place in range(MAX_UNWRITTEN):
+            await outbox.wait_for_room()
+            kept = AiDecision(
+                document_id=DocumentId(f"doc_{place}"),
+                verdict=AiVerdict.UNRESOLVED,
+                row_id=None,
+                confidence=0.6,
+                rule_confidence=0.6,
+                evidence="{}",
+            )
+            outbox.add_unresolved(kept, "because")
+        waiting = tasks.create_task(outbox.wait_for_room())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        tasks.create_task(outbox.keep_writing())
+        await waiting
+        outbox.close()
+    figures = (await world.fetch(begun.run)).ai
+    assert figures is not None
+    assert figures.unresolved == MAX_UNWRITTEN
 
 
 async def test_a_statement_of_the_pass_that_always_takes_too_long_counts_against_it(

@@ -343,3 +343,24 @@ async def test_a_question_reads_only_its_answer(
     assert asked.index in {scan.index for scan in scans}
     assert "Seq Scan" not in {scan.how for scan in scans}
     assert sum(scan.rows for scan in scans) <= asked.rows, scans
+
+
+async def test_no_decision_is_compared_with_every_other(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    many = 1_000
+    # As they are planned for tables that were just filled, which seem small.
+    await connection.execute("SET enable_hashjoin = off; SET enable_mergejoin = off")
+    documents = [f"doc_{place:08}" for place in range(AI_DECIDED, AI_DECIDED + many)]
+    values = (documents, *(["match"] * many, ["ref_1"] * many, [0.9] * many, [0.7] * many))
+    explained = await connection.fetchval(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {ai_decisions._DECIDE}", RUN, *values, ["{}"] * many
+    )
+    assert sum(in_vain(json.loads(explained)[0]["Plan"])) < 10 * many
+
+
+def in_vain(plan: dict[str, Any]) -> Iterator[float]:
+    """How often each part of a plan compared two rows that do not belong together."""
+    yield plan.get("Rows Removed by Join Filter", 0) * plan["Actual Loops"]
+    for part in plan.get("Plans", []):
+        yield from in_vain(part)
