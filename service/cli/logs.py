@@ -10,6 +10,7 @@ import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from service.domain import traces
+from service.store import copying
 
 
 def configure(level: str) -> None:
@@ -50,6 +51,14 @@ def configure(level: str) -> None:
     # The driver's pool tells each of its tries to reconnect, with a traceback; what it means for
     # our work is told by us (`database_away`).
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether nobody has told yet what the loop has found."""
+    error = record.exc_info[1] if record.exc_info else None
+    was_lost = record.getMessage().startswith("Future exception was never retrieved")
+    return not (was_lost and copying.is_left_by_the_driver(error))
 
 
 def _place(exc_info: ExcInfo) -> str:

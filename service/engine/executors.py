@@ -244,14 +244,17 @@ def _lose(call: _Call, reason: LossReason, failure: Failure | None = None) -> Lo
 @asynccontextmanager
 async def _hurried(limit: asyncio.Timeout, call: _Call) -> AsyncIterator[None]:
     """Bring the limit near as soon as nobody waits for the call's answer."""
+    is_over = False
 
     def hurry(_answer: asyncio.Future[bytes]) -> None:
-        limit.reschedule(asyncio.get_running_loop().time() + ABANDONED_SECONDS)
+        if not (is_over or limit.expired()):
+            limit.reschedule(asyncio.get_running_loop().time() + ABANDONED_SECONDS)
 
     call.answer.add_done_callback(hurry)
     try:
         yield
     finally:
+        is_over = True
         call.answer.remove_done_callback(hurry)
 
 

@@ -1,13 +1,17 @@
 """Is a database that goes away told from a mistake of ours, and found again when it is back?"""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import gc
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
 import asyncpg
 import pytest
+import uvloop
 
+from service.cli import logs
 from service.domain.errors import TookTooLongError, UnavailableError
 from service.store.copying import copy_text
 from service.store.database import Database, fetch_one
@@ -170,3 +174,68 @@ async def refused(work: Coroutine[Any, Any, None]) -> bool:
     with pytest.raises(UnavailableError):
         await work
     return True
+
+
+async def lose(database: Database) -> None:
+    """Copy over a connection that is cut in the middle."""
+    columns = ("run_id", "position", "document_id")
+    async with database.connection() as connection, database.connection() as other:
+        pid = await connection.fetchval("SELECT pg_backend_pid()")
+
+        async def blocks() -> AsyncIterator[bytes]:
+            await other.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+            while True:
+                yield f"{'0' * 8}-0000-7000-8000-{'0' * 12}\t1\tx\n".encode()
+
+        await copy_text(connection, "run_documents", columns, blocks(), 60)
+
+
+@pytest.fixture
+def filtered() -> Iterator[None]:
+    """Let the loop tell what it tells the service's log."""
+    logger = logging.getLogger("asyncio")
+    logger.addFilter(logs._is_news)
+    yield
+    logger.removeFilter(logs._is_news)
+
+
+@pytest.mark.usefixtures("filtered")
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_lost_copy_is_told_once(
+    database_url: str,
+    caplog: pytest.LogCaptureFixture,
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def main() -> None:
+        async with Database.open(database_url) as database:
+            with pytest.raises(UnavailableError):
+                await lose(database)
+            await asyncio.sleep(0)
+        gc.collect()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
+    told = [record.getMessage() for record in caplog.records if record.name == "asyncio"]
+    assert told == []
+
+
+async def test_a_connection_that_is_cut_as_its_copy_ends_interrupts_nothing(
+    database: Database,
+) -> None:
+    told: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context["message"]))
+
+    async def copy() -> None:
+        async with database.connection() as connection:
+
+            async def blocks() -> AsyncIterator[bytes]:
+                connection.terminate()
+                yield b""
+
+            await copy_text(connection, "run_documents", ("run_id",), blocks(), 60)
+
+    with pytest.raises(UnavailableError):
+        await copy()
+    await asyncio.sleep(0)
+    assert [message for message in told if "callback" in message] == []
