@@ -51,6 +51,8 @@ _OPTIONS_OF: Final = {
 }
 # What a client may write for a tab, which is hard to type.
 _DELIMITER_NAMES: Final = {"\\t": "\t", "tab": "\t"}
+# How much of a file's name an error shows.
+_SHOWN_NAME = 80
 _NO_DELIMITERS: Final = '"\r\n\0\ufeff'
 
 
@@ -97,6 +99,7 @@ def _read_rows_form(form: Form, problems: list[Problem]) -> Instructions:
     instructions = Instructions(
         target=UploadTarget.REFERENCE_DATA,
         format=file_format,
+        file_name=form.filename[:_SHOWN_NAME] or None,
         id_column=form.fields.get("id_column") or None,
         delimiter=_delimiter(form, problems),
         encoding=_encoding(form, problems),
@@ -121,6 +124,7 @@ async def document_form(request: Request, spool: Spool) -> Instructions:
     instructions = Instructions(
         target=UploadTarget.DOCUMENTS,
         format=file_format,
+        file_name=form.filename[:_SHOWN_NAME] or None,
         id_column=form.fields.get("id_column") or None,
         filename_column=form.fields.get("filename_column") or None,
         collection=collection,
@@ -177,7 +181,8 @@ def _check_options(form: Form, file_format: UploadFormat, problems: list[Problem
 def _delimiter(form: Form, problems: list[Problem]) -> str | None:
     given = form.fields.get("delimiter")
     if not given:
-        return None
+        # An empty one is kept, so that it can be told from none where one is needed.
+        return given
     delimiter = _DELIMITER_NAMES.get(given, given)
     if len(delimiter) != 1 or delimiter in _NO_DELIMITERS:
         message = "`delimiter` must be one character, and no quotation mark or line end."

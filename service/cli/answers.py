@@ -1,6 +1,7 @@
 """What does the service answer: an event, a refusal, something that is no answer of ours at all?"""
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
@@ -10,6 +11,12 @@ import httpx2
 from service.domain.errors import MatchstreamError
 
 JsonObject: TypeAlias = dict[str, Any]
+
+# Of these the detail says in how many rows they are.
+_SUMMED_UP = frozenset({"repeated_id"})
+# What the detail says to programs, which find the rest there.
+_POINTER_TO_MORE = re.compile(r" \([0-9]+ more under `errors`\)")
+_SHOWN_PLACES = 4
 
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
@@ -87,10 +94,8 @@ def refusal(url: str, reply: httpx2.Response) -> ClientError:
         problem = None
     if not isinstance(problem, dict):
         problem = {}
-    detail = problem.get("detail") or _bare(url, reply)
-    # A single problem is the detail itself.
-    places = [_place(each) for each in problem.get("errors", ()) if each["message"] != detail]
-    sentence = " ".join([str(detail), *places])
+    detail = str(problem.get("detail") or _bare(url, reply))
+    sentence = " ".join([_POINTER_TO_MORE.sub("", detail), *_places(detail, problem)])
     return ClientError(sentence, reply.status_code, str(problem.get("code", "")))
 
 
@@ -107,10 +112,24 @@ def _bare(url: str, reply: httpx2.Response) -> str:
     return f"What answers at {url} said {reply.status_code}{pointing}: is it a Matchstream service?"
 
 
+def _places(detail: str, problem: Mapping[str, Any]) -> list[str]:
+    """Say what else is wrong: what the detail does not say or sum up, as far as one may read it."""
+    errors = problem.get("errors", ())
+    others = [
+        _place(each)
+        for each in errors
+        if each.get("code") not in _SUMMED_UP and not detail.startswith(each["message"])
+    ]
+    more = len(others) - _SHOWN_PLACES
+    return [*others[:_SHOWN_PLACES], *([f"And {more} more like these."] if more > 0 else [])]
+
+
 def _place(error: Mapping[str, object]) -> str:
     """Say where one part of the input is wrong."""
     where = [f"{name} {error[name]}" for name in ("row", "column") if error.get(name) is not None]
-    pointer = error.get("pointer")
+    message, pointer = str(error.get("message")), error.get("pointer")
+    if message.startswith(f"Row {error.get('row')}"):
+        return message
     if pointer:
         where.insert(0, str(pointer))
-    return f"{', '.join(where)}: {error.get('message')}" if where else str(error.get("message"))
+    return f"{', '.join(where)}: {message}" if where else message

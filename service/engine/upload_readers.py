@@ -73,13 +73,14 @@ class _ReaderHere:
 
     def __init__(self, file: BinaryIO, instructions: Instructions) -> None:
         self._parser = UploadParser(file, instructions)
+        self._instructions = instructions
         self.outcome = Outcome()
 
     async def blocks(self) -> AsyncGenerator[bytes, None]:
         for block in self._parser.blocks():
             yield block
         self.outcome = self._parser.outcome
-        refuse_problems(self.outcome)
+        refuse_problems(self.outcome, self._instructions)
 
 
 class _ReaderInChild:
@@ -110,7 +111,7 @@ class _ReaderInChild:
             yield content
         self.is_done = True
         self.outcome = Outcome.from_json(content)
-        refuse_problems(self.outcome)
+        refuse_problems(self.outcome, self._instructions)
 
 
 async def _read_frame(source: StreamReader) -> tuple[bytes, bytes]:
@@ -119,13 +120,16 @@ async def _read_frame(source: StreamReader) -> tuple[bytes, bytes]:
     return kind, await source.readexactly(length)
 
 
-def refuse_problems(outcome: Outcome) -> None:
-    """Raise InvalidInputError when the outcome has problems."""
+def refuse_problems(outcome: Outcome, instructions: Instructions) -> None:
+    """Raise InvalidInputError when the outcome has problems; it says how rows are counted."""
     if not outcome.problems:
         return
     first, *others = outcome.problems
     more = f" ({len(others)} more under `errors`)" if others else ""
-    raise InvalidInputError(first.message + more, outcome.problems)
+    sentence = outcome.summary or first.message + more
+    if instructions.has_header and first.row is not None:
+        sentence += " Rows count from 1 below the header."
+    raise InvalidInputError(sentence, outcome.problems)
 
 
 async def _end(process: Process, *, is_done: bool) -> None:

@@ -18,6 +18,7 @@ from service.domain.reference import (
 from service.engine import disk_space, spool, upload_readers
 from service.engine.spool import Spool
 from service.engine.upload_readers import UploadReader
+from service.ingest import row_ids
 from service.ingest.instructions import Instructions, Outcome, UploadFormat
 from service.ingest.limits import MAX_PROBLEMS
 from service.store import documents, reference, reference_versions
@@ -136,7 +137,8 @@ class Uploads:
             ):
                 count = await documents.stage(connection, blocks)
                 _checked(reader, count)
-            _refuse_repeats(await documents.find_repeats(connection), instructions)
+            repeats = await documents.find_repeats(connection)
+            upload_readers.refuse_problems(_explain_repeats(repeats, instructions), instructions)
             return await documents.upsert_staged(connection, workspace_id)
 
     def _turn(self, upload: Spool, instructions: Instructions) -> AbstractAsyncContextManager[None]:
@@ -216,7 +218,7 @@ def _never_made(
     )
 
 
-def _refuse_repeats(repeats: list[Repeat], instructions: Instructions) -> None:
+def _explain_repeats(repeats: list[Repeat], instructions: Instructions) -> Outcome:
     problems = []
     is_json = instructions.format is UploadFormat.JSON
     for repeat in repeats:
@@ -229,4 +231,10 @@ def _refuse_repeats(repeats: list[Repeat], instructions: Instructions) -> None:
             pointer = f"/documents/{row - 1}" if is_json else None
             column = instructions.id_column or "id"
             problems.append(Problem("repeated_id", message, pointer, row, column))
-    upload_readers.refuse_problems(Outcome(problems=tuple(problems[:MAX_PROBLEMS])))
+    if not repeats:
+        return Outcome()
+    first_found = repeats[0]
+    id_column = instructions.id_column
+    advice = row_ids.ADVICE if id_column is not None else row_ids.ADVICE_FOR_OBJECTS
+    summary = row_ids.sum_up(id_column, first_found.id, first_found.rows, first_found.count)
+    return Outcome(problems=tuple(problems[:MAX_PROBLEMS]), summary=f"{summary}: {advice}")

@@ -48,8 +48,9 @@ class Instructions:
     """How to read one upload.
 
     `delimiter` and `encoding` are for CSV alone, `sheet` for XLSX, `filename_column` for tables;
-    `collection` is where documents go that
-    name none; `generation` is written into every row of reference data.
+    an empty delimiter is one that got lost. `file_name` is what the file is called, if it is one;
+    `collection` is where documents go that name none; `generation` is written into every row of
+    reference data.
     Rows are put behind the `first_position` ones that are there; with `columns`, only these are
     taken, and written in this order. `needs_name` asks a JSON body for one.
     `repeats_of` asks for nothing but the rows that have the id of the row with that number.
@@ -57,6 +58,7 @@ class Instructions:
 
     target: UploadTarget
     format: UploadFormat
+    file_name: str | None = None
     id_column: str | None = None
     filename_column: str | None = None
     collection: str = DEFAULT_COLLECTION
@@ -68,6 +70,16 @@ class Instructions:
     columns: tuple[str, ...] | None = None
     needs_name: bool = True
     repeats_of: int | None = None
+
+    @property
+    def has_header(self) -> bool:
+        """Whether a first row gives the columns their names, which is not counted as a row."""
+        return self.format in {UploadFormat.CSV, UploadFormat.XLSX}
+
+    @property
+    def place(self) -> str:
+        """Where the rows are, as a part of a sentence; empty where that has no name."""
+        return f" in {self.file_name}" if self.file_name else ""
 
     def to_json(self) -> str:
         """Write for another process."""
@@ -90,7 +102,8 @@ class Instructions:
 class Outcome:
     """What was found in an upload; with problems, nothing of it counts.
 
-    `name` is the one that a JSON body brought with it, `id_column` where the row ids came from.
+    `name` is the one that a JSON body brought with it, `id_column` where the row ids came from;
+    `summary` says all problems in one sentence, where one does.
     """
 
     row_count: int = 0
@@ -98,6 +111,7 @@ class Outcome:
     name: str | None = None
     id_column: str | None = None
     problems: tuple[Problem, ...] = ()
+    summary: str | None = None
 
     def to_json(self) -> str:
         """Write for another process."""

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 from service.ingest import cell_texts
-from service.ingest.csv_table import check_column_names
+from service.ingest.headers import check_column_names
 from service.ingest.json_values import text_fault
 from service.ingest.limits import BLOCK_ROWS, MAX_ROW_GROUP_BYTES
 from service.ingest.problems import Problems, UnreadableError

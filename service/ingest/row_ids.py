@@ -9,6 +9,10 @@ from service.ingest.tables import TableBlock
 
 # How many columns an error lists.
 _LISTED_COLUMNS = 30
+# What one can do where ids repeat.
+ADVICE = "choose another column, or leave it out, and rows are numbered."
+ADVICE_FOR_MORE_ROWS = "choose another column, or mend the rows."
+ADVICE_FOR_OBJECTS = "give each an id of its own, or leave `id` out."
 
 
 def locate(columns: Sequence[str], name: str | None, option: str, problems: Problems) -> int | None:
@@ -31,6 +35,13 @@ def count_up(block: TableBlock, behind: int) -> list[str]:
     """Return `row_<n>` for each row, counted from 1 behind so many rows that came before."""
     first = behind + block.first
     return [f"row_{number}" for number in range(first, first + len(block.rows))]
+
+
+def sum_up(column: str | None, row_id: str, rows: Sequence[int], count: int) -> str:
+    """Say that an id repeats: where first, and in how many rows; `rows` are two at least."""
+    where = f"The id column {column!r}" if column is not None else "`id`"
+    more = f", and in {count:,} rows in all" if count > 2 else ""
+    return f"{where} has {row_id!r} in rows {rows[0]} and {rows[1]}{more}"
 
 
 def read(block: TableBlock, place: int, name: str, problems: Problems) -> list[str]:

@@ -1,6 +1,7 @@
 """How is an upload read, whatever it is written in, as the rows it is to become?"""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, assert_never
 
@@ -12,6 +13,7 @@ from service.ingest.csv_table import CsvTable
 from service.ingest.document_rows import DocumentRow
 from service.ingest.instructions import Instructions, Outcome, UploadFormat
 from service.ingest.json_table import JsonTable, rows_of_lines, rows_of_list
+from service.ingest.limits import MAX_PROBLEMS
 from service.ingest.parquet_table import ParquetTable
 from service.ingest.problems import Problems, UnreadableError
 from service.ingest.tables import Cells, TableReader
@@ -53,7 +55,9 @@ class ReferenceUpload:
                 yield block
             columns = table.columns if self._arranged is None else self._arranged
             if not count and not self._problems:
-                self._problems.add("no_rows", "There are no rows: reference data needs one.")
+                where = self._instructions.place
+                message = f"There are no rows{where}: reference data needs one."
+                self._problems.add("no_rows", message)
         except UnreadableError:
             pass
         types = self._types.result(len(columns))
@@ -138,7 +142,8 @@ class DocumentUpload:
                 count += len(block)
                 yield block
             if not count and not self._problems:
-                self._problems.add("no_documents", "There are no documents.")
+                message = f"There are no documents{self._instructions.place}."
+                self._problems.add("no_documents", message)
         except UnreadableError:
             pass
         self.outcome = Outcome(row_count=count, problems=tuple(self._problems.found))
@@ -172,31 +177,34 @@ def file_table(file: BinaryIO, instructions: Instructions, problems: Problems) -
 def find_repeats(file: BinaryIO, instructions: Instructions, number: int) -> Outcome:
     """Read `file` twice: for the id of the row with that number, then for all rows that have it."""
     row_id = _id_of(file, instructions, number)
-    problems = Problems("/data" if instructions.format is UploadFormat.JSON else None)
-    first: int | None = None
     file.seek(0)
     upload = ReferenceUpload(file, instructions)
-    try:
-        for block in upload.blocks():
-            for row_number, each in enumerate(block.ids, block.first):
-                if each != row_id:
-                    continue
-                if first is None:
-                    first = row_number
-                    continue
-                message = f"Row {row_number} has the id {row_id!r} that row {first} has too."
-                problems.add("repeated_id", message, row=row_number, column=upload.id_column)
-        if first is not None and not problems:
-            message = f"Row {first} has the id {row_id!r} that a row has which is there already."
-            problems.add("repeated_id", message, row=first, column=upload.id_column)
-    except UnreadableError:
-        pass
-    return Outcome(problems=tuple(problems.found))
+    rows: list[int] = []
+    count = 0
+    for block in upload.blocks():
+        count += block.ids.count(row_id)
+        if row_id in block.ids and len(rows) <= MAX_PROBLEMS:
+            rows += [place for place, each in enumerate(block.ids, block.first) if each == row_id]
+    problems = Problems("/data" if instructions.format is UploadFormat.JSON else None)
+    if len(rows) == 1:
+        message = (
+            f"Row {rows[0]} has the id {row_id!r}, and so has a row that is there already: leave "
+            "it out, or replace all rows with PUT."
+        )
+        problems.add("repeated_id", message, row=rows[0], column=upload.id_column)
+        return Outcome(problems=tuple(problems.found))
+    with suppress(UnreadableError):
+        for row in rows[1:]:
+            message = f"Row {row} has the id {row_id!r} that row {rows[0]} has too."
+            problems.add("repeated_id", message, row=row, column=upload.id_column)
+    advice = row_ids.ADVICE if instructions.needs_name else row_ids.ADVICE_FOR_MORE_ROWS
+    summary = row_ids.sum_up(upload.id_column, row_id, rows, count)
+    return Outcome(problems=tuple(problems.found), summary=f"{summary}: {advice}")
 
 
-def _id_of(file: BinaryIO, instructions: Instructions, number: int) -> str | None:
+def _id_of(file: BinaryIO, instructions: Instructions, number: int) -> str:
     file.seek(0)
     for block in ReferenceUpload(file, instructions).blocks():
         if number < block.first + len(block.rows):
             return block.ids[number - block.first]
-    return None
+    raise ValueError(f"There is no row {number}.")

@@ -16,8 +16,7 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from service.ingest import cell_texts, workbook_size
-from service.ingest.csv_table import check_column_names
+from service.ingest import cell_texts, headers, workbook_size
 from service.ingest.json_values import text_fault
 from service.ingest.limits import (
     BLOCK_CHARACTERS,
@@ -44,6 +43,7 @@ class XlsxTable:
         self._sheet = sheet
         self._problems = problems
         self._number = 0
+        self._line = 0
 
     def blocks(self) -> Iterator[TableBlock]:
         """Yield the rows in order."""
@@ -107,6 +107,7 @@ class XlsxTable:
                 for column in range(max(first - left, 0), min(last - left + 1, len(cells))):
                     cells[column] = value
             if any(cells):
+                self._line = (sheet.start or (0, 0))[0] + place + 1
                 yield cells
 
     def _read(self, header: Cells, rows: Iterator[Cells]) -> Iterator[TableBlock]:
@@ -114,6 +115,8 @@ class XlsxTable:
         while names and not names[-1]:
             names.pop()
         width = len(names)
+        if not all(names):
+            self._look_below(names, rows)
         self._check_header(names)
         self.columns = names
         block: list[Cells] = []
@@ -136,10 +139,19 @@ class XlsxTable:
             if fault:
                 self._problems.add("bad_text", f"The header {fault}.")
                 raise UnreadableError
-        check_column_names(names, self._problems)
+        headers.check_column_names(names, self._problems)
+
+    def _look_below(self, names: list[str], rows: Iterator[Cells]) -> None:
+        """Say where the header seems to be, if these rather are a title."""
+        line = headers.find_below(names, ((self._line, row) for row in rows))
+        if line is not None:
+            raise self._problems.stop("empty_column_name", headers.advise(line))
 
     def _check(self, cells: Cells, width: int) -> None:
         if any(cells[width:]):
+            if self._number <= headers.LOOKED_AT and headers.is_title_of(self.columns, cells):
+                advice = headers.advise(self._line)
+                raise self._problems.stop("ragged_row", advice, row=self._number)
             message = f"Row {self._number} has a value in a column without a name."
             self._problems.add("ragged_row", message, row=self._number)
         for place, value in enumerate(cells[:width]):

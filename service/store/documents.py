@@ -22,11 +22,12 @@ MAX_LISTED_IDS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A document that an upload has more than once, in which rows (some of them)."""
+    """A document that an upload has more than once, in which rows (some of them), and how often."""
 
     collection: str
     id: DocumentId
     rows: tuple[int, ...]
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ async def stage(connection: Connection, blocks: AsyncIterator[bytes]) -> int:
 
 
 _FIND_REPEATS = """
-SELECT collection, id, (array_agg(row_number ORDER BY row_number))[1:$1] AS rows
+SELECT collection, id, (array_agg(row_number ORDER BY row_number))[1:$1] AS rows, count(*)
 FROM staged_documents
 GROUP BY collection, id
 HAVING count(*) > 1
@@ -74,7 +75,9 @@ async def find_repeats(connection: Connection) -> list[Repeat]:
     """Return the first staged documents that came more than once."""
     records = await connection.fetch(_FIND_REPEATS, MAX_REPEATS, timeout=UPLOAD_TIMEOUT_SECONDS)
     return [
-        Repeat(record["collection"], DocumentId(record["id"]), tuple(record["rows"]))
+        Repeat(
+            record["collection"], DocumentId(record["id"]), tuple(record["rows"]), record["count"]
+        )
         for record in records
     ]
 

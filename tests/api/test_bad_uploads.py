@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from service.ingest.limits import MAX_PROBLEMS
 from tests.api.conftest import LIMITS, Api
 from tests.api.test_reference_data import LARGE, URL, stored, upload
 
 BAD_FILES = {
     "ragged": (b"a,b\n1\n1,2\n1,2,3\n", "Row 1 has 1 values, but the header has 2 columns."),
     "empty": (b"", "The file is empty."),
-    "header only": (b"a,b\n", "There are no rows: reference data needs one."),
+    "header only": (b"a,b\n", "There are no rows in orders.csv: reference data needs one."),
     "wrong delimiter": (
         b"a;b\n1;2\n",
         (
@@ -27,7 +28,6 @@ BAD_FILES = {
         ),
     ),
     "no id": (b"id,b\n,1\n", "Row 1 has no value in the id column 'id'."),
-    "repeated id": (b"id\na\nb\na\n", "Row 3 has the id 'a' that row 1 has too."),
 }
 
 
@@ -48,6 +48,46 @@ async def test_a_bad_file_is_explained_and_leaves_nothing(
     assert await stored(api) == 0
     async with api.database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM reference_rows") == 0
+
+
+REPEATED = {
+    "twice": (1, "The id column 'id' has 'a' in rows 1 and 3"),
+    "often": (999, "The id column 'id' has 'a' in rows 1 and 3, and in 1,000 rows in all"),
+}
+
+
+@pytest.mark.parametrize("padding", [0, LARGE], ids=["here", "child"])
+@pytest.mark.parametrize(("times", "sentence"), REPEATED.values(), ids=REPEATED)
+async def test_an_id_that_repeats_is_one_sentence_with_advice(
+    api: Api, times: int, sentence: str, padding: int
+) -> None:
+    content = b"id\na\nb\n" + b"a\n" * times + b"\n" * padding
+
+    reply = await upload(api, content, id_column="id")
+
+    problem = reply.json()
+    assert problem["detail"] == (
+        f"{sentence}: choose another column, or leave it out, and rows are numbered. Rows count "
+        "from 1 below the header."
+    )
+    assert len(problem["errors"]) == min(times, MAX_PROBLEMS)
+    assert problem["errors"][0] == {
+        "row": 3,
+        "column": "id",
+        "code": "repeated_id",
+        "message": "Row 3 has the id 'a' that row 1 has too.",
+    }
+    assert await stored(api) == 0
+
+
+async def test_an_empty_delimiter_that_was_needed_is_told_of(api: Api) -> None:
+    reply = await upload(api, b"a;b\n1;2\n", delimiter="")
+    assert reply.json()["detail"] == (
+        "The header has one column only, 'a;b': if the columns are separated by ';', say so with "
+        "delimiter, which came empty: curl's -F drops what follows a semicolon, so type "
+        "--form-string 'delimiter=;'."
+    )
+    assert (await upload(api, b"a,b\n1,2\n", delimiter="")).status_code == 201
 
 
 async def test_problems_of_json_point_to_their_place(api: Api) -> None:

@@ -1,6 +1,7 @@
 """Does the client of the API do what its users rely on: every event once, clear refusals?"""
 
 import asyncio
+import io
 import re
 import textwrap
 from collections.abc import AsyncIterator
@@ -65,6 +66,21 @@ async def test_a_refusal_is_the_sentence_of_the_service(live: Live) -> None:
                     "threshold": 7,
                 }
             )
+    with pytest.raises(ClientError) as repeated:
+        async with client_of(live) as client:
+            await client.upload_documents("d.csv", io.BytesIO(b"a,b\n" + b"1,\n" * 30), "c", "a")
+    assert str(repeated.value) == (
+        "The id column 'a' has '1' in rows 1 and 2, and in 30 rows in all: choose another column, "
+        "or leave it out, and rows are numbered. Rows count from 1 below the header."
+    )
+    with pytest.raises(ClientError) as ragged:
+        async with client_of(live) as client:
+            await client.upload_documents("d.csv", io.BytesIO(b"a,b\n" + b"1\n" * 30), "c", None)
+    first = "has 1 values, but the header has 2 columns."
+    assert str(ragged.value).startswith(
+        f"Row 1 {first} Rows count from 1 below the header. Row 2 {first}"
+    )
+    assert str(ragged.value).endswith(f"Row 5 {first} And 15 more like these.")
     assert (refused.value.status, refused.value.problem) == (404, "not_found")
     assert (wrong.value.status, wrong.value.problem) == (400, "validation_error")
 

@@ -243,7 +243,26 @@ async def test_repeated_documents_are_named_with_all_their_rows(api: Api, paddin
     assert reply.json()["errors"][0]["message"] == (
         "Row 3 has the id 'a' that row 1 has too, in the collection 'default'."
     )
+    assert reply.json()["detail"] == (
+        "`id` has 'a' in rows 1 and 3, and in 3 rows in all: give each an id of its own, or leave "
+        "`id` out."
+    )
     assert await listed(api) == []
+
+
+async def test_a_file_of_documents_is_named_and_so_is_a_column_of_ids_that_repeat(api: Api) -> None:
+    async def refused(content: bytes) -> str:
+        files = {"file": ("invoices.csv", content)}
+        reply = await api.client.post(URL, files=files, data={"id_column": "no"})
+        assert reply.status_code == 400
+        detail: str = reply.json()["detail"]
+        return detail
+
+    assert await refused(b"no,total\n") == "There are no documents in invoices.csv."
+    assert await refused(b"no\na\nb\nb\n") == (
+        "The id column 'no' has 'b' in rows 2 and 3: choose another column, or leave it out, and "
+        "rows are numbered. Rows count from 1 below the header."
+    )
 
 
 BAD_LINES = {

@@ -115,8 +115,12 @@ async def test_null_as_id_column_goes_back_to_ids_by_position(api: Api) -> None:
 
 
 BAD_ROWS = {
-    "an id that is there": ("POST", b"id,name,total\n3,a,1\n2,b,1\n", "Row 2 has the id '2'"),
-    "an id twice": ("POST", b"id,name,total\n3,a,1\n3,b,1\n", "Row 2 has the id '3' that row 1"),
+    "an id that is there": (
+        "POST",
+        b"id,name,total\n3,a,1\n2,b,1\n",
+        "'2', and so has a row that is there",
+    ),
+    "an id twice": ("POST", b"id,name,total\n3,a,1\n3,b,1\n", "has '3' in rows 1 and 2: choose"),
     "a new column": ("POST", b"id,nam\n3,a\n", "has no column 'nam'. Did you mean 'name'?"),
     "a ragged row": ("PUT", b"id,name\n3,a\n4\n", "Row 2 has 1 values, but the header has 2"),
     "no id column": ("PUT", b"number\n3\n", "There is no column 'id' for id_column."),

@@ -241,10 +241,21 @@ BAD_BOOKS: dict[str, tuple[bytes, str]] = {
     "cut off": (make(ORDERS)[:-200], "The file is not an XLSX workbook, or is cut off."),
     "no workbook": (b"PK\x05\x06" + bytes(18), "The file cannot be read as an XLSX workbook."),
     "empty": (make(Sheet("S", [])), "The sheet is empty."),
-    "header only": (make(Sheet("S", [["a"]])), "There are no rows: reference data needs one."),
+    "header only": (make(Sheet("S", [["a"]])), "There are no rows in"),
+    "title": (
+        make(Sheet("S", [["Orders of 2025"], [], ["no", "name", "due"], ["1", "x", "2"]])),
+        (
+            "The first line is a title rather than a header, which seems to be in line 3: delete "
+            "the lines above it."
+        ),
+    ),
+    "title over another column": (
+        make(Sheet("S", [[None, "Orders"], ["no", "name", "due", "paid"], [1, 2, 3, 4]])),
+        "The first line is a title rather than a header, which seems to be in line 2: delete",
+    ),
     "repeated header": (
         make(Sheet("S", [["a", "a"], [1, 2]])),
-        "The header names the column 'a' more than once.",
+        "The header names the column 'a' more than once, as columns 1 and 2: rename one",
     ),
     "no name": (make(Sheet("S", [["a", None, "b"], [1, 2, 3]])), "Column 2 of the header has no"),
     "value beside": (
@@ -324,7 +335,7 @@ BAD_PARQUET: dict[str, tuple[bytes, str]] = {
     "bytes": (parquet(arrow.table({"a": [b"x"]})), "The column 'a' is of the type binary"),
     "repeated": (
         parquet(arrow.Table.from_arrays([arrow.array([1]), arrow.array([2])], ["a", "a"])),
-        "The header names the column 'a' more than once.",
+        "The header names the column 'a' more than once, as columns 1 and 2: rename one",
     ),
     "a date of no year": (
         parquet(arrow.table({"a": arrow.array([2**30], arrow.int32()).cast(arrow.date32())})),

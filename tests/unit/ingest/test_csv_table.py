@@ -8,7 +8,8 @@ import pytest
 
 from service.domain.errors import Problem
 from service.ingest import limits
-from service.ingest.csv_table import CHUNK_CHARACTERS, CsvTable
+from service.ingest.csv_lines import CHUNK_CHARACTERS
+from service.ingest.csv_table import CsvTable
 from service.ingest.problems import Problems, UnreadableError
 from tests.data import workbooks
 from tests.data.workbooks import Sheet
@@ -113,9 +114,14 @@ BAD: dict[str, tuple[bytes, str, int | None, str]] = {
         b"a,b,a\n1,2,3\n",
         "repeated_column",
         None,
-        "The header names the column 'a' more than once.",
+        "The header names the column 'a' more than once, as columns 1 and 3: rename one of them.",
     ),
-    "no name": (b"a,,b\n1,2,3\n", "empty_column_name", None, "Column 2 of the header has no name."),
+    "no name": (
+        b"a,,b\n1,2,3\n",
+        "empty_column_name",
+        None,
+        "Column 2 of the header has no name: give it one, or delete the column.",
+    ),
     "long name": (
         b"a," + b"x" * 201 + b"\n1,2\n",
         "column_name_too_long",
@@ -166,13 +172,25 @@ BAD: dict[str, tuple[bytes, str, int | None, str]] = {
         b'a,b\n1,2\n"3,4\n5,6\n',
         "unbalanced_quotes",
         2,
-        "Row 2 opens a quotation mark that is never closed.",
+        ("Row 2 (line 3 of the file), column 'a', opens a quotation mark that is never closed."),
     ),
     "text behind a quote": (
-        b'a,b\n"1"x,2\n',
+        b'a,b\n1,\n\n2,"two\nlines"\n3, "Koeln "Chemie" AG\n4,"K ""C"" "x\n',
         "unbalanced_quotes",
-        1,
-        "Row 1 has text behind a closing quotation mark.",
+        4,
+        (
+            "Row 4 (line 7 of the file), column 'b', has text behind a closing quotation mark: one "
+            "inside a value is written twice."
+        ),
+    ),
+    "text behind a quote of the header": (
+        b'sep=;\na;"b"c\n',
+        "unbalanced_quotes",
+        None,
+        (
+            "The header (line 2 of the file) has text behind a closing quotation mark: one inside "
+            "a value is written twice."
+        ),
     ),
     "long value": (
         b"a,b\n1,2\n3," + b"x" * LONG,
@@ -209,6 +227,33 @@ def test_what_is_wrong_is_named(content: bytes, code: str, row: int | None, mess
     assert rows == []
 
 
+TITLES = {
+    "with all separators": (b"Invoices;;\n;;\nno;name;due on\n1;x;2\n", 3),
+    "without any": (b'Invoices of\nNovember\n\n"the\nnumber";name;due\n1;x;2\n', 4),
+    "below the separator": (b"sep=;\nInvoices;\nno;name\n1;x\n", 3),
+    "over a table without header": (b"Invoices;;\n1;2;3\n4;5;6\n", None),
+    "over what cannot be read": (b'Invoices;;\n"a"b;2;3\n', None),
+    "over a row with a gap": (b"Invoices;;\nno;;due\n", None),
+}
+
+
+@pytest.mark.parametrize(("content", "line"), TITLES.values(), ids=TITLES)
+def test_a_title_above_the_header_is_told_with_the_line_of_the_header(
+    content: bytes, line: int | None
+) -> None:
+    _, rows, [problem, *_] = read(content, ";")
+
+    assert rows == []
+    assert problem.message == (
+        "Column 2 of the header has no name: give it one, or delete the column."
+        if line is None
+        else (
+            "The first line is a title rather than a header, which seems to be in line "
+            f"{line}: delete the lines above it."
+        )
+    )
+
+
 def test_the_column_of_bad_text_is_named() -> None:
     _, _, problems = read(b"a,b\n\xff,1\n2,\0\n")
 
@@ -225,6 +270,22 @@ def test_a_named_delimiter_is_taken_at_its_word() -> None:
     columns, rows, problems = read(b"a;b\n1;2\n", ",")
 
     assert (columns, rows, problems) == (["a;b"], [["1;2"]], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "delimiter"),
+    [
+        (b"sep=;\na;b\n1;2\n", None),
+        (b'\xef\xbb\xbf"sep=\t"\r\na\tb\r\n1\t2\r\n', None),
+        (b"SEP=|\n\na,b\n1,2\n", ","),
+        ("sep=;\na;b\n1;2\n".encode("utf-16"), None),
+    ],
+    ids=["semicolon", "tab", "another is named", "utf-16"],
+)
+def test_a_first_line_that_names_the_delimiter_is_understood(
+    content: bytes, delimiter: str | None
+) -> None:
+    assert read(content, delimiter) == (["a", "b"], [["1", "2"]], [])
 
 
 @pytest.mark.parametrize("width", [1, 3])
