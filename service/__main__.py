@@ -30,6 +30,7 @@ SECTIONS: Mapping[str, Sequence[Entry]] = {
             "service.cli.runs:watch",
         ),
         Entry("runs", "List the newest runs.", "service.cli.runs:runs"),
+        Entry("cancel", "Cancel a run; what is done is kept.", "service.cli.runs:cancel"),
         Entry("results", "List results of a run, surest first.", "service.cli.runs:results"),
         Entry("review", "Approve or reject a result.", "service.cli.runs:review"),
     ),

@@ -4,6 +4,7 @@ Nothing is sent before the columns are known, so that a mapping that names anoth
 while that costs nothing.
 """
 
+import codecs
 import hashlib
 import json
 import shutil
@@ -151,7 +152,15 @@ def _copied(source: IO[bytes], name: str) -> Iterator[InputFile]:
 @contextmanager
 def as_documents(source: InputFile, id_column: str | None) -> Iterator[InputFile]:
     """Put NDJSON rows that are plain objects under `fields`, as documents have them."""
-    if source.format is not UploadFormat.NDJSON or not _is_plain(source.file):
+    if source.format is not UploadFormat.NDJSON:
+        yield source
+        return
+    if not _is_plain(source.file):
+        if id_column is not None:
+            raise InvalidInputError(
+                f"{source.name}: rows with `fields` have their id beside them, as `id`: leave out "
+                "--document-id."
+            )
         yield source
         return
     with tempfile.TemporaryFile() as copy:
@@ -171,13 +180,14 @@ def _is_plain(file: IO[bytes]) -> bool:
 def _document(line: bytes, number: int, name: str, id_column: str | None) -> bytes:
     start = b"{"
     if id_column is not None:
-        row = _decoded(line)
-        identifier = row.get(id_column) if isinstance(row, dict) else None
+        found = _decoded(line)
+        identifier = found.get(id_column) if isinstance(found, dict) else None
         if identifier in (None, ""):
             raise InvalidInputError(f"{name}: row {number} has no {id_column}.")
         start += b'"id": ' + json.dumps(str(identifier)).encode() + b", "
     # The row itself goes on as it was written, with its numbers to the last digit.
-    return start + b'"fields": ' + line.strip() + b"}\n"
+    row = line.strip().removeprefix(codecs.BOM_UTF8)
+    return start + b'"fields": ' + row + b"}\n"
 
 
 def _keys(file: IO[bytes], wanted: set[str]) -> list[str]:
@@ -201,7 +211,7 @@ def _rows(file: IO[bytes]) -> Iterator[dict[str, object]]:
 def _decoded(line: bytes) -> object:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -16,6 +16,7 @@ from service.cli.completion import RunId, result_ids, run_ids
 from service.cli.display import Silence, display_on, progress_of
 from service.cli.tables import AsJson, print_json, printable
 from service.domain.errors import NotFoundError
+from service.domain.runs import RunStatus
 
 
 class Verdict(StrEnum):
@@ -90,14 +91,32 @@ def _line(event: StreamedEvent) -> str:
     return f"{event.number}\t{event.type}\t{how_far}"
 
 
-def runs(url: Url = None, limit: Limit = 20, *, as_json: AsJson = False) -> None:
+def runs(
+    url: Url = None,
+    limit: Limit = 20,
+    status: Annotated[RunStatus | None, typer.Option(help="Only with this status.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """List the newest runs.
 
     matchstream runs --limit 5
-    matchstream runs --json | head -1
+    matchstream runs --status running --json | head -1
     """
+    filters = {"status": status.value} if status else {}
     columns = ("id", "status", "rows_processed", "rows_matched", "created_at")
-    show(url, (RUNS, {}), limit, columns, as_json=as_json)
+    show(url, (RUNS, filters), limit, columns, as_json=as_json)
+
+
+def cancel(run: RunId, url: Url = None) -> None:
+    """Cancel a run; what is done is kept.
+
+    matchstream cancel 01890000-0000-7000-8000-000000000001
+
+    A run that is carried out stops within moments: `watch` follows it to its end.
+    """
+    told = ask(url, lambda client: client.run(run).cancel())
+    typer.echo(f"{told['id']}: {told['status']}")
 
 
 def results(

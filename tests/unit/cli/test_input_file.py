@@ -1,5 +1,6 @@
 """Are a file's columns known before it is sent, whatever it is written in?"""
 
+import codecs
 import io
 import json
 import os
@@ -69,6 +70,26 @@ def test_plain_rows_become_documents_with_their_numbers_as_written() -> None:
     ready = b'{"id": "A", "fields": {"vendor": "Vega"}}\n'
     with input_file.as_documents(of("a.ndjson", ready), None) as documents:
         assert documents.file.read() == ready
+
+
+def test_a_mark_before_the_first_row_is_no_part_of_it() -> None:
+    marked = of("a.ndjson", codecs.BOM_UTF8 + LINES)
+    with input_file.as_documents(marked, None) as documents:
+        first = documents.file.readline()
+    assert json.loads(first) == {"fields": {"id": 1, "vendor": "Vega"}}
+
+
+def test_rows_that_have_ids_beside_their_fields_need_no_column_for_them() -> None:
+    ready = of("a.ndjson", b'{"id": "A", "fields": {"number": "7"}}\n')
+    with (
+        pytest.raises(InvalidInputError, match="leave out --document-id"),
+        input_file.as_documents(ready, "number"),
+    ):
+        pass
+
+
+def test_a_row_that_is_nested_without_end_has_no_columns() -> None:
+    assert of("a.ndjson", b"[" * 100_000 + b"\n" + LINES).columns(["total"])[:1] == ["id"]
 
 
 def test_a_row_without_its_id_is_named() -> None:
