@@ -1,16 +1,22 @@
 """Which migrations has a database had, and how does it get the rest?"""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
+
 from service.domain.errors import StartupError
-from service.store.database import Connection, connect
+from service.store.database import Connection, connect, translated_errors
 
 MIGRATIONS_DIRECTORY = Path(__file__).parent / "migrations"
 
 # "matchstr" as eight bytes: any fixed number does, as long as no other program takes it.
 _ADVISORY_LOCK = 0x6D61746368737472
+
+# How often the migrations are begun, where each time a deadlock undoes them.
+MAX_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +60,37 @@ async def migrate(url: str) -> int:
     """
     connection = await connect(url)
     try:
-        async with connection.transaction():
-            await connection.execute(_LOCK, _ADVISORY_LOCK)
-            await connection.execute(_CREATE_LEDGER)
-            applied = {record["number"] for record in await connection.fetch(_ALL_APPLIED)}
-            known = migrations()
-            newest = known[-1].number
-            if max(applied, default=0) > newest:
-                raise StartupError(
-                    f"The database was changed by a newer release (schema {max(applied)}, this "
-                    f"release knows {newest}): start that release, or restore a backup."
-                )
-            # Not all above the highest: parts of a release are numbered before they are ready.
-            for migration in known:
-                if migration.number not in applied:
-                    await connection.execute(migration.sql)
-                    await connection.execute(_RECORD_APPLIED, migration.number, migration.name)
-        return newest
+        with translated_errors():
+            for _ in range(MAX_TRIES):
+                # Those that serve meanwhile take tables in whatever order they need them.
+                with suppress(asyncpg.DeadlockDetectedError):
+                    return await _apply(connection)
     finally:
         await connection.close()
+    raise StartupError(
+        "Other processes use the tables of the database in a way that its migration cannot go "
+        f"through, also at the {MAX_TRIES}th try: stop them, then start again."
+    )
+
+
+async def _apply(connection: Connection) -> int:
+    async with connection.transaction():
+        await connection.execute(_LOCK, _ADVISORY_LOCK)
+        await connection.execute(_CREATE_LEDGER)
+        applied = {record["number"] for record in await connection.fetch(_ALL_APPLIED)}
+        known = migrations()
+        newest = known[-1].number
+        if max(applied, default=0) > newest:
+            raise StartupError(
+                f"The database was changed by a newer release (schema {max(applied)}, this "
+                f"release knows {newest}): start that release, or restore a backup."
+            )
+        # Not all above the highest: parts of a release are numbered before they are ready.
+        for migration in known:
+            if migration.number not in applied:
+                await connection.execute(migration.sql)
+                await connection.execute(_RECORD_APPLIED, migration.number, migration.name)
+    return newest
 
 
 _LEDGER_EXISTS = "SELECT to_regclass('schema_migrations') IS NOT NULL"

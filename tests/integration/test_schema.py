@@ -8,6 +8,7 @@ from asyncpg import DuplicateTableError
 from service.domain.errors import StartupError
 from service.store import schema
 from service.store.database import Database
+from tests.outages import lock_waits
 
 
 async def applied(url: str) -> list[int]:
@@ -50,6 +51,23 @@ async def test_two_services_that_start_at_once_migrate_once(empty_database_url: 
     assert {start.result() for start in starts} == {newest}
     assert newest == max(numbers())
     assert await applied(empty_database_url) == numbers()
+
+
+async def test_what_serves_meanwhile_does_not_end_a_migration(database_url: str) -> None:
+    async with Database.open(database_url) as database, database.connection() as connection:
+        await connection.execute("ALTER TABLE results DROP COLUMN uncertain")
+        await connection.execute("DELETE FROM schema_migrations WHERE number = 24")
+        name = await connection.fetchval("SELECT current_database()")
+        # Whose patience ends first is undone: the migration's.
+        await connection.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '10ms'")
+        await connection.execute("SET deadlock_timeout = '1min'")
+        async with asyncio.TaskGroup() as tasks, connection.transaction():
+            await connection.execute("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
+            migrating = tasks.create_task(schema.migrate(database_url))
+            await lock_waits(database)
+            await connection.execute("SELECT FROM results")
+        assert migrating.result() == numbers()[-1]
+    assert await applied(database_url) == numbers()
 
 
 async def test_a_database_of_a_newer_release_is_left_alone(database_url: str) -> None:
