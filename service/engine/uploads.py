@@ -137,6 +137,10 @@ class Uploads:
             ):
                 count = await documents.stage(connection, blocks)
                 _checked(reader, count)
+            if instructions.numbers_documents:
+                return await documents.insert_numbered(
+                    connection, workspace_id, instructions.collection, count
+                )
             repeats = await documents.find_repeats(connection)
             upload_readers.refuse_problems(_explain_repeats(repeats, instructions), instructions)
             return await documents.upsert_staged(connection, workspace_id)

@@ -1,6 +1,6 @@
 """How do the rows of a table, or JSON objects, become documents?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from service.domain.identifiers import CLIENT_ID_MAX_LENGTH, new_id
@@ -23,11 +23,14 @@ _KEYS = ("id", "filename", "collection", "fields")
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """A document of an upload; `fields` is the JSON text of an object of scalars."""
+    """A document of an upload; `fields` is the JSON text of an object of scalars.
+
+    Without an `id` it is named by its number, when it is stored.
+    """
 
     number: int
     collection: str
-    id: str
+    id: str | None
     filename: str | None
     fields: str
 
@@ -35,16 +38,15 @@ class DocumentRow:
 def from_table(
     table: TableReader, instructions: Instructions, problems: Problems
 ) -> Iterator[list[DocumentRow]]:
-    """Yield documents whose fields are all columns of the row; a row without id gets a new one."""
+    """Yield documents whose fields are all columns of the row; without ids where none are asked."""
     for block in table.blocks():
         columns, id_column = table.columns, instructions.id_column
         id_place = row_ids.locate(columns, id_column, "id_column", problems)
         name_place = row_ids.locate(
             columns, instructions.filename_column, "filename_column", problems
         )
-        if id_place is None:
-            ids = [str(new_id()) for _ in block.rows]
-        else:
+        ids: Sequence[str | None] = [None] * len(block.rows)
+        if id_place is not None:
             ids = row_ids.read(block, id_place, id_column or "", problems)
         keys = _object_keys(columns)
         documents = []

@@ -36,6 +36,9 @@ UNREAD_SUFFIXES: Final = (".xls", ".xlsb", ".ods", ".zip", ".gz", ".json")
 PACKED = frozenset({UploadFormat.XLSX, UploadFormat.PARQUET})
 
 
+_TABLES = frozenset({UploadFormat.CSV, UploadFormat.XLSX, UploadFormat.PARQUET})
+
+
 class UploadTarget(StrEnum):
     """What an upload is to become."""
 
@@ -75,6 +78,11 @@ class Instructions:
     def has_header(self) -> bool:
         """Whether a first row gives the columns their names, which is not counted as a row."""
         return self.format in {UploadFormat.CSV, UploadFormat.XLSX}
+
+    @property
+    def numbers_documents(self) -> bool:
+        """Whether documents are named by the numbers of their rows: tables do so without ids."""
+        return self.id_column is None and self.format in _TABLES
 
     @property
     def place(self) -> str:

@@ -1,7 +1,9 @@
 """Can a client bring documents in, bring them again, and find them?"""
 
+import asyncio
 import base64
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -103,6 +105,46 @@ async def test_csv_rows_become_documents_with_all_columns(api: Api, padding: int
     assert (first["id"], first["filename"]) == ("1", "a.pdf")
     assert first["fields"] == {"no": "1", "file": "a.pdf", "amount": "12.50"}
     assert (second["id"], second["filename"]) == ("2", None)
+
+
+async def numbered(api: Api) -> Any:
+    content = b"no\n" + b"".join(b"%d\n" % number for number in range(12))
+    return await api.client.post(URL, files={"file": ("d.csv", content)})
+
+
+async def test_rows_without_ids_are_named_by_their_numbers_and_replace_none(api: Api) -> None:
+    await post(api, {"id": "another", "fields": {}})
+
+    first, again = await numbered(api), await numbered(api)
+
+    names = [f"row_{number:02}" for number in range(1, 13)]
+    assert first.json() == {"created": 12, "updated": 0, "documents": [{"id": n} for n in names]}
+    assert (again.json()["created"], again.json()["updated"]) == (12, 0)
+    marked = [each["id"] for each in again.json()["documents"]]
+    [mark] = {each.removesuffix(name) for each, name in zip(marked, names, strict=True)}
+    assert re.fullmatch(r"upload_[0-9]{8}-[0-9]{6}-[0-9]{3}_", mark)
+    found = await listed(api)
+    assert [each["id"] for each in found] == ["another", *names, *marked]
+    assert [each["fields"]["no"] for each in found[1:]] == [*map(str, range(12))] * 2
+
+
+async def test_rows_of_two_uploads_at_once_do_not_replace_each_other(api: Api) -> None:
+    async with api.database.connection() as other, api.database.connection() as onlooker:
+        transaction = other.transaction()
+        await transaction.start()
+        insert = (
+            "INSERT INTO documents (workspace_id, collection, id, fields) VALUES ($1, $2, $3, '{}')"
+        )
+        await other.execute(insert, api.workspace_id, "default", "row_05")
+        async with asyncio.TaskGroup() as tasks:
+            upload = tasks.create_task(numbered(api))
+            while not await onlooker.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await onlooker.execute("SELECT pg_sleep(0.01)")
+            await transaction.commit()
+
+    assert upload.result().json()["created"] == 12
+    found = await listed(api)
+    assert (len(found), found[0]["id"], found[0]["fields"]) == (13, "row_05", {})
 
 
 async def test_documents_are_listed_by_id_in_code_point_order(api: Api) -> None:

@@ -78,7 +78,10 @@ class DocumentsForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     file: File = Field(description=FILES)
-    id_column: str = optional("The column whose values are the ids.")
+    id_column: str = optional(
+        "The column whose values are the ids; otherwise rows of a table are named by their numbers "
+        "(`row_007`), and replace none that are there."
+    )
     filename_column: str = optional("The column with file names.")
     collection: ClientId = DEFAULT_COLLECTION
     delimiter: str = optional(DELIMITER)
