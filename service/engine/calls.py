@@ -8,6 +8,8 @@ import struct
 from dataclasses import dataclass
 
 LENGTH = struct.Struct(">Q")
+# What a process sends once, when it has started.
+READY = b""
 
 
 @dataclass(frozen=True, slots=True)

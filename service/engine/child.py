@@ -2,7 +2,7 @@
 
 Run as `python -m service.engine.child PARENT_PID MODULE …`. Calls come on standard input and
 answers go to standard output, framed as in `calls.py`. The modules named are imported at once, so
-that the first call does not wait for them.
+that the first call does not wait for them; then an empty answer says that calls may come.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import sys
 import traceback
 from typing import BinaryIO
 
-from service.engine.calls import LENGTH, Failure
+from service.engine.calls import LENGTH, READY, Failure
 
 PR_SET_PDEATHSIG = 1
 
@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> None:
     calls, answers = _claim_streams()
     for module in arguments[1:]:
         importlib.import_module(module)
+    _send(answers, READY)
     while (header := calls.read(LENGTH.size)) and len(header) == LENGTH.size:
         call = calls.read(LENGTH.unpack(header)[0])
         try:
@@ -36,9 +37,12 @@ def main(arguments: list[str]) -> None:
         except Exception as error:  # noqa: BLE001 - the edge of one call: the parent gets to know
             trace = "".join(traceback.format_tb(error.__traceback__))
             answer = Failure(type(error).__name__, trace)
-        body = pickle.dumps(answer, protocol=5)
-        answers.write(LENGTH.pack(len(body)) + body)
-        answers.flush()
+        _send(answers, pickle.dumps(answer, protocol=5))
+
+
+def _send(answers: BinaryIO, body: bytes) -> None:
+    answers.write(LENGTH.pack(len(body)) + body)
+    answers.flush()
 
 
 def die_with(parent_pid: int) -> None:

@@ -30,6 +30,8 @@ CALL_LIMIT_SECONDS = 300.0
 # A call that nobody waits for any more may end by itself for so long; then its process is killed.
 ABANDONED_SECONDS = 1.0
 SPAWN_RETRY_SECONDS = 1.0
+# A process that has not read its modules by then will not.
+START_LIMIT_SECONDS = 120.0
 STOP_LIMIT_SECONDS = 2.0
 PIPE_BUFFER_BYTES = 1 << 20
 
@@ -163,7 +165,7 @@ class LocalPool:
                         await self._feed(child)
             except _ChildDiedError as error:
                 log.warning("pool_process_died", action="replace", reason=str(error))
-            except OSError as error:
+            except (OSError, EOFError) as error:
                 # Too many processes or too little memory now: the calls wait.
                 log.warning("pool_process_not_started", action="retry", reason=str(error))
                 await asyncio.sleep(SPAWN_RETRY_SECONDS)
@@ -205,6 +207,9 @@ class LocalPool:
             limit=PIPE_BUFFER_BYTES,
         )
         try:
+            # What it takes to start is no part of a call's time.
+            async with asyncio.timeout(START_LIMIT_SECONDS):
+                await _receive(child)
             yield child
         finally:
             await asyncio.shield(_stop(child))
@@ -268,10 +273,14 @@ def _has_ended(child: asyncio.subprocess.Process) -> bool:
 
 
 async def _exchange(child: asyncio.subprocess.Process, body: bytes) -> bytes:
-    if child.stdin is None or child.stdout is None:
-        raise EOFError("The process has no pipes.")
+    assert child.stdin is not None
     child.stdin.writelines((LENGTH.pack(len(body)), body))
     await child.stdin.drain()
+    return await _receive(child)
+
+
+async def _receive(child: asyncio.subprocess.Process) -> bytes:
+    assert child.stdout is not None
     header = await child.stdout.readexactly(LENGTH.size)
     return await child.stdout.readexactly(LENGTH.unpack(header)[0])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from service.domain.configs import FieldMapping
 from service.domain.errors import MatchingFailedError
 from service.engine import index_cache
-from service.engine.calls import LENGTH, Failure
+from service.engine.calls import LENGTH, READY, Failure
 from service.matching.index import ReferenceIndex, build_from_rows
 from service.matching.rows_file import RowsFile, UnreadableRowsError
 
@@ -96,7 +96,7 @@ def _make_apart(job: IndexJob) -> IndexOutcome:
         child = subprocess.run(  # noqa: S603 - our own module
             command, input=call, stdout=subprocess.PIPE, check=False
         )
-        answer = child.stdout[LENGTH.size :]
+        answer = child.stdout[len(LENGTH.pack(len(READY)) + READY) + LENGTH.size :]
         if answer:
             break
     else:

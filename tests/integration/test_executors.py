@@ -74,6 +74,13 @@ async def test_a_job_that_takes_too_long_loses_its_process_at_once() -> None:
         assert await compute(pool, jobs.double, [21]) == [42]
 
 
+async def test_starting_a_process_takes_nothing_of_a_calls_time() -> None:
+    async with local_pool(1, preload=(jobs.__name__, "tests.slow_start")) as pool:
+        # Half of what the start takes.
+        outcomes = [outcome async for outcome in pool.run(jobs.double, each([21]), 0.5)]
+    assert outcomes == [42]
+
+
 async def test_processes_that_died_idle_cost_no_call_its_attempts() -> None:
     async with local_pool(6) as pool:
         pids = set(await compute(pool, jobs.own_pid, range(60)))
