@@ -5,19 +5,18 @@ run() ─► queue ─► keeper ⇄ child process      one keeper task owns one
 """
 
 import asyncio
-import os
 import pickle
-import sys
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from service.engine.calls import LENGTH, Failure
+from service.engine import pool_process
+from service.engine.calls import Failure
 
 log = structlog.get_logger()
 
@@ -30,10 +29,6 @@ CALL_LIMIT_SECONDS = 300.0
 # A call that nobody waits for any more may end by itself for so long; then its process is killed.
 ABANDONED_SECONDS = 1.0
 SPAWN_RETRY_SECONDS = 1.0
-# A process that has not read its modules by then will not.
-START_LIMIT_SECONDS = 120.0
-STOP_LIMIT_SECONDS = 2.0
-PIPE_BUFFER_BYTES = 1 << 20
 
 
 class LossReason(StrEnum):
@@ -160,7 +155,7 @@ class LocalPool:
         """Own one child process: start it, feed it calls, replace it when it dies."""
         while True:
             try:
-                async with self._child() as child:
+                async with pool_process.started(self._preload) as child:
                     while True:
                         await self._feed(child)
             except _ChildDiedError as error:
@@ -174,45 +169,23 @@ class LocalPool:
         call = await self._calls.get()
         if call.answer.cancelled():
             return
-        if _has_ended(child):
+        if pool_process.has_ended(child):
             # It died idle: the call had no part in that, and goes to another process.
             self._calls.put_nowait(call)
             raise _ChildDiedError(f"process {child.pid} ended while it was idle")
         try:
             async with asyncio.timeout(call.limit_seconds) as limit, _hurried(limit, call):
-                answer = await _exchange(child, call.body)
+                answer = await pool_process.exchange(child, call.body)
         except (EOFError, OSError, TimeoutError) as error:
             died = _ChildDiedError(f"process {child.pid}: {type(error).__name__}")
             if isinstance(error, TimeoutError):
                 died = _LimitPassedError(f"process {child.pid} took too long")
-                _kill(child)
+                pool_process.kill(child)
             if not call.answer.done():
                 call.answer.set_exception(died)
             raise died from error
         if not call.answer.done():
             call.answer.set_result(answer)
-
-    @asynccontextmanager
-    async def _child(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            # Without the folder we were started in, which may have a `service` of its own.
-            "-P",
-            "-m",
-            "service.engine.child",
-            str(os.getpid()),
-            *self._preload,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=PIPE_BUFFER_BYTES,
-        )
-        try:
-            # What it takes to start is no part of a call's time.
-            async with asyncio.timeout(START_LIMIT_SECONDS):
-                await _receive(child)
-            yield child
-        finally:
-            await asyncio.shield(_stop(child))
 
 
 @asynccontextmanager
@@ -261,42 +234,3 @@ async def _hurried(limit: asyncio.Timeout, call: _Call) -> AsyncIterator[None]:
     finally:
         is_over = True
         call.answer.remove_done_callback(hurry)
-
-
-def _has_ended(child: asyncio.subprocess.Process) -> bool:
-    """Ask the kernel: the loop may not have heard of it yet."""
-    try:
-        return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        # Its end has been taken note of already.
-        return True
-
-
-async def _exchange(child: asyncio.subprocess.Process, body: bytes) -> bytes:
-    assert child.stdin is not None
-    child.stdin.writelines((LENGTH.pack(len(body)), body))
-    await child.stdin.drain()
-    return await _receive(child)
-
-
-async def _receive(child: asyncio.subprocess.Process) -> bytes:
-    assert child.stdout is not None
-    header = await child.stdout.readexactly(LENGTH.size)
-    return await child.stdout.readexactly(LENGTH.unpack(header)[0])
-
-
-async def _stop(child: asyncio.subprocess.Process) -> None:
-    """End the child: idle ones leave at the end of their input, others are killed."""
-    if child.stdin is not None:
-        child.stdin.close()
-    try:
-        async with asyncio.timeout(STOP_LIMIT_SECONDS):
-            await child.wait()
-    except TimeoutError:
-        _kill(child)
-        await child.wait()
-
-
-def _kill(child: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        child.kill()
