@@ -58,8 +58,8 @@ async def test_what_serves_meanwhile_does_not_end_a_migration(database_url: str)
         await connection.execute("ALTER TABLE results DROP COLUMN uncertain")
         await connection.execute("DELETE FROM schema_migrations WHERE number = 24")
         name = await connection.fetchval("SELECT current_database()")
-        # Whose patience ends first is undone: the migration's.
-        await connection.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '10ms'")
+        # Who looks first once both wait is undone: the migration. It looks once, so not too soon.
+        await connection.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '3s'")
         await connection.execute("SET deadlock_timeout = '1min'")
         async with asyncio.TaskGroup() as tasks, connection.transaction():
             await connection.execute("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
