@@ -18,7 +18,7 @@ from tests.fake_ai.accounts import account
 from tests.fake_ai.vendor import Vendor
 from tests.seeding import RULES, AiSetup, make_world, running_engine
 
-PATIENCE_SECONDS = 15
+PATIENCE_SECONDS = 25
 
 
 async def test_a_run_is_heard_of_while_its_documents_are_chosen(database: Database) -> None:
