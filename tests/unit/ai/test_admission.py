@@ -47,12 +47,16 @@ class Traffic:
     async def send(self, run_id: RunId, load: Load) -> None:
         """Send requests one after the other until enough was sent in all."""
         async with self.door.place(run_id):
-            while self.sent.total() < self.until:
-                ticket = await self.door.enter(run_id, load)
-                self.sent[run_id] += int(load.input_tokens)
-                if self.sent.total() >= BURST:
-                    self.burst_is_over.set()
-                self.door.settle(ticket, load, NOTHING_TOLD)
+            await self.go_on(run_id, load)
+
+    async def go_on(self, run_id: RunId, load: Load) -> None:
+        """Send as `send` does, for a run that has a place."""
+        while self.sent.total() < self.until:
+            ticket = await self.door.enter(run_id, load)
+            self.sent[run_id] += int(load.input_tokens)
+            if self.sent.total() >= BURST:
+                self.burst_is_over.set()
+            self.door.settle(ticket, load, NOTHING_TOLD)
 
 
 async def test_runs_share_what_is_allowed_whatever_the_size_of_their_requests(
@@ -77,6 +81,17 @@ async def test_a_newcomer_neither_catches_up_nor_waits(door: Admission) -> None:
         await traffic.burst_is_over.wait()
         tasks.create_task(traffic.send(new, SMALL))
     gained = [traffic.sent[old] - BURST, traffic.sent[new]]
+    assert gained == pytest.approx([BURST / 2, BURST / 2], rel=0.15)
+
+
+async def test_a_run_that_had_nothing_to_send_does_not_catch_up(door: Admission) -> None:
+    busy, quiet = RunId(new_id()), RunId(new_id())
+    traffic = Traffic(door, until=2 * BURST)
+    async with door.place(quiet), asyncio.TaskGroup() as tasks:
+        tasks.create_task(traffic.send(busy, SMALL))
+        await traffic.burst_is_over.wait()
+        tasks.create_task(traffic.go_on(quiet, SMALL))
+    gained = [traffic.sent[busy] - BURST, traffic.sent[quiet]]
     assert gained == pytest.approx([BURST / 2, BURST / 2], rel=0.15)
 
 
