@@ -107,7 +107,7 @@ class Admission:
         self._pacer.divide(workers)
 
     def failing_for(self) -> float:
-        """Return for how many seconds no request was answered although some were sent."""
+        """Return for how many seconds no request was answered although several were sent."""
         return self._pacer.failing_for(self._clock())
 
     def has_answered_since(self, ticket: Ticket) -> bool:

@@ -162,8 +162,10 @@ class Pacer:
         self._in_flight -= 1
 
     def failing_for(self, now: float) -> float:
-        """Return for how many seconds no request was answered although some were sent."""
-        return 0.0 if self._failing_since is None else now - self._failing_since
+        """Return for how many seconds no request was answered although several were sent."""
+        if self._failing_since is None or self._failures < FAILURES_TO_PAUSE:
+            return 0.0
+        return now - self._failing_since
 
     def has_answered_since(self, ticket: Ticket) -> bool:
         """Return whether another request was answered since this one went out."""

@@ -9,6 +9,7 @@ Whatever fails, the rules' answers stay, and `PassEnd` says what became of the p
 """
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 
@@ -102,7 +103,8 @@ class _Pass:
         self._reserved = 0
         self._trouble = ""
         self._unusable_in_a_row = 0
-        self._began = time.monotonic()
+        # When the first request was to be sent: what failed before is not about this pass.
+        self._asking_since = math.inf
         self._one_ended = asyncio.Event()
 
     async def carry_out(self) -> None:
@@ -132,6 +134,7 @@ class _Pass:
         await self._afford(cost)
         if self._has_failed():
             return
+        self._asking_since = min(self._asking_since, time.monotonic())
         ticket = await admission.enter(self._run_id, load)
         self._give_up_after_silence()
         if self._has_failed():
@@ -162,7 +165,7 @@ class _Pass:
             await self._wait_until_one_ended()
 
     def _give_up_after_silence(self) -> None:
-        silent = min(self._tools.admission.failing_for(), time.monotonic() - self._began)
+        silent = min(self._tools.admission.failing_for(), time.monotonic() - self._asking_since)
         if self.failure is None and silent > self._tools.give_up_seconds:
             self.failure = (
                 f"{self._trouble} Nothing was answered for {silent:.0f} seconds: ask for "

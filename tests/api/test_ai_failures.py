@@ -144,6 +144,24 @@ async def test_a_vendor_that_answers_nobody_is_given_up(database_url: str, tmp_p
     assert "did not answer in time" in run["ai"]["error"]
 
 
+async def test_a_pass_asks_before_it_gives_up_what_failed_another(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with ai_live.running(database_url, tmp_path, give_up_seconds=0.5) as ai:
+        ai.vendor.behaviour.storm = Trouble.ERROR
+        assert (await ai.resolved())["ai"]["status"] == "failed"
+        ai.vendor.behaviour.storm = None
+        async with ai.live.world.database.transaction() as connection:
+            # It takes long until the pass knows what it has to ask about.
+            await connection.execute("LOCK TABLE ai_answers IN ACCESS EXCLUSIVE MODE")
+            run = await ai.live.start(ai=True)
+            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await connection.execute("SELECT pg_sleep(0.01)")
+            await connection.execute("SELECT pg_sleep(0.6)")
+        ended = await ai.live.wait_until_ended(run)
+    assert (ended["ai"]["status"], ended["ai"]["resolved"]) == ("done", 6), ended["ai"]["error"]
+
+
 async def test_a_model_that_never_answers_well_is_given_up(
     database_url: str, tmp_path: Path
 ) -> None:
