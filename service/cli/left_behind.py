@@ -56,7 +56,7 @@ class Traces:
             await self._delete(f"{RUNS}/{self.run.id}")
         if self.config_id is not None:
             await self._delete(f"{CONFIGS}/{self.config_id}")
-        if await self._is_in_use():
+        if self.reference_id is self.collection is None or await self._is_in_use():
             return
         if self.reference_id is not None:
             await self._delete(f"{REFERENCE_DATA}/{self.reference_id}")

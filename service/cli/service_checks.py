@@ -30,24 +30,28 @@ def look(url: str, clock: Clock) -> Answered:
     """Ask the service whether it is ready, and what time it is there."""
     try:
         place = checked_url(url)
+    except InvalidInputError as error:
+        # Not shown: it may hold a password.
+        return Answered((Finding(SUBJECT, "MATCHSTREAM_URL cannot be used", str(error)),))
+    try:
         with closing(httpx2.Client(timeout=ANSWER_SECONDS, trust_env=False)) as client:
             asked = clock()
             reply = client.get(f"{place}/readyz")
             ahead = _time_of(reply) - (asked + (clock() - asked) / 2)
         told = reply.json()
         checks = dict(told["checks"])
-    except (httpx2.HTTPError, InvalidInputError) as error:
+    except httpx2.HTTPError as error:
         reason = str(error) or type(error).__name__
         advice = f"Start it, or change MATCHSTREAM_URL ({reason.rstrip('.')})."
-        return Answered((Finding(SUBJECT, f"{url} does not answer", advice),))
+        return Answered((Finding(SUBJECT, f"{place} does not answer", advice),))
     except (ValueError, KeyError, TypeError):
         advice = "Change MATCHSTREAM_URL, or the names in MATCHSTREAM_ALLOWED_HOSTS there."
-        return Answered((Finding(SUBJECT, f"{url} does not answer as Matchstream does", advice),))
+        return Answered((Finding(SUBJECT, f"{place} does not answer as Matchstream does", advice),))
     of_clock = findings.of_clock(ahead, "service")
     if reply.is_success:
-        return Answered((Finding(SUBJECT, f"{url} is ready"), of_clock), is_ours=True)
+        return Answered((Finding(SUBJECT, f"{place} is ready"), of_clock), is_ours=True)
     wrong = " ".join(f"{part}: {said}" for part, said in checks.items() if said != "ok")
-    return Answered((Finding(SUBJECT, f"{url} cannot work now", wrong), of_clock), is_ours=True)
+    return Answered((Finding(SUBJECT, f"{place} cannot work now", wrong), of_clock), is_ours=True)
 
 
 def _time_of(reply: httpx2.Response) -> datetime:
