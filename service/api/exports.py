@@ -27,6 +27,11 @@ _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 # What a spreadsheet takes for the begin of a formula.
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+# Whatever divides cells somewhere does so in the middle of a text, too, where a spreadsheet expects
+# another delimiter than ours; amounts such as `12,-` go on.
+_INNER_FORMULA = re.compile(
+    r"(?<=[,;|\t\r\n])(?=[=+\-@])(?!-[\s\d.€$£%]*(?:[A-Z]{3})?(?:[,;|\t\r\n]|\Z))"
+)
 
 
 class SlowReaderError(Exception):
@@ -87,6 +92,7 @@ def csv_lines(rows: Iterable[Sequence[str | None]], delimiter: str = ",") -> byt
 
 def harmless(value: str) -> str:
     """Write a text so that no spreadsheet takes it for a formula; a number stays one."""
-    if _FORMULA.match(value) and not _NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
+    if _NUMBER.fullmatch(value):
+        return value
+    begin = "'" if _FORMULA.match(value) else ""
+    return begin + _INNER_FORMULA.sub("'", value)

@@ -179,8 +179,8 @@ OPERATIONS: Mapping[Handler, Operation] = {
         id="export_results",
         tag=TAG,
         summary="Export results",
-        description="In document order, with the filters of the list. In CSV, a text that a "
-        "spreadsheet would take for a formula begins with an apostrophe, and `best_candidate_id` "
+        description="In document order, with the filters of the list. In CSV, what a "
+        "spreadsheet would take for a formula has an apostrophe before it, and `best_candidate_id` "
         "names the row whose values are shown where none is matched. It streams; one that "
         "cannot go on is cut off, without the end that HTTP asks for.",
         query=(
