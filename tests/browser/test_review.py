@@ -238,8 +238,18 @@ async def test_many_are_approved_from_a_line_up_and_counted_first(
         await tab.sees(f"{len(above)} results would be approved.")
         await tab.page.get_by_role("button", name=f"Approve {len(above)}").click()
         await tab.sees(f"{len(above)} results approved.")
+        found = await results_of(service, run_id)
+        assert {key for key, each in found.items() if each["status"] == "approved"} == above
+
+        other = min(above)
+        async with Client(service.url, service.key) as client:
+            path = f"/v1/matching/runs/{run_id}/results/{found[other]['id']}/review"
+            await client.ask("POST", path, json={"status": "rejected"})
+        await tab.page.keyboard.press("u")
+        await tab.sees(f"{len(above) - 1} results taken back. 1 stay: someone has")
     found = await results_of(service, run_id)
-    assert {key for key, each in found.items() if each["status"] == "approved"} == above
+    assert {each["status"] for key, each in found.items() if key != other} == {"pending"}
+    assert found[other]["status"] == "rejected"
 
 
 @pytest.mark.parametrize("by", ["mouse", "keyboard"])

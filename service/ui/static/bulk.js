@@ -5,10 +5,11 @@ import { fill, h } from "./dom.js";
 import { count, inPercent, ofPercent, plural } from "./words.js";
 
 const SETTLE_MILLISECONDS = 250;
+const MOST_ITEMS = 500; // that the service takes at once
 
 /**
  * Ask from which confidence up matched results that wait shall be approved, and do it. Resolves to
- * how many were, once the dialog is closed.
+ * those that were, each with its version, once the dialog is closed.
  */
 export function approveMany(runId, from) {
   return new Promise((resolve) => {
@@ -19,7 +20,7 @@ export function approveMany(runId, from) {
     const close = h("button", { type: "button", onclick: () => dialog.close() }, "Back");
     let timer = null;
     let asked = 0;
-    let done = 0;
+    const done = [];
 
     const dialog = h("dialog", { "aria-labelledby": "many", onclose: () => {
       clearTimeout(timer);
@@ -39,7 +40,7 @@ export function approveMany(runId, from) {
       filter: { status: "pending", matched: true, uncertain: false, min_confidence: ofPercent(line.value) }, status: "approved", dry_run: isDry,
     });
     const fail = (error) => {
-      told.textContent = `${done ? `${plural(done, "result", "results")} approved, then: ` : ""}${error.message}`;
+      told.textContent = `${done.length ? `${plural(done.length, "result", "results")} approved, then: ` : ""}${error.message}`;
       go.textContent = "Go on";
       close.textContent = "Back";
       go.disabled = line.disabled = false;
@@ -68,10 +69,10 @@ export function approveMany(runId, from) {
       bar.hidden = false;
       close.textContent = "Stop";
       for (let left = 1; left > 0 && dialog.open;) {
-        const { reviewed, remaining } = await review(false);
-        done += reviewed;
-        bar.value = done / Math.max(1, done + remaining);
-        told.textContent = `${count(done)} approved, ${count(remaining)} to go.`;
+        const { reviewed, remaining, outcomes } = await review(false);
+        done.push(...outcomes.filter(({ outcome }) => outcome === "ok"));
+        bar.value = done.length / Math.max(1, done.length + remaining);
+        told.textContent = `${count(done.length)} approved, ${count(remaining)} to go.`;
         // What could not be reviewed now stays in the filter: going on would not end.
         left = reviewed ? remaining : 0;
       }
@@ -82,4 +83,14 @@ export function approveMany(runId, from) {
     dialog.showModal();
     recount();
   });
+}
+
+/** Let approved results wait again, but for those that someone has reviewed since; how many do. */
+export async function takeBack(runId, approved) {
+  let done = 0;
+  for (let at = 0; at < approved.length; at += MOST_ITEMS) {
+    const items = approved.slice(at, at + MOST_ITEMS).map(({ result_id, version }) => ({ result_id, version, status: "pending" }));
+    done += (await ask("POST", `${runPath(runId)}/results/review`, { items })).reviewed;
+  }
+  return done;
 }

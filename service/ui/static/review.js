@@ -1,7 +1,7 @@
 // What does a reviewer do? One card at a time: look, choose, decide, by mouse or keys, and undo.
 
 import { ask, configOf, runPath } from "./api.js";
-import { approveMany } from "./bulk.js";
+import { approveMany, takeBack } from "./bulk.js";
 import { choice, fill, h } from "./dom.js";
 import { BINS, bounds } from "./histogram.js";
 import { follow } from "./live.js";
@@ -10,7 +10,7 @@ import { QUEUES, filtersOf, readOne, readQueue } from "./queue.js";
 import { reviewCard } from "./review_card.js";
 import { reviewSide } from "./review_side.js";
 import { DEFAULT_LIMITS, changedSince } from "./run.js";
-import { REVIEWED, byKey, plural } from "./words.js";
+import { REVIEWED, byKey, count, plural } from "./words.js";
 
 const KEYS_SETTING = "matchstream-review-keys";
 const RANGE = ["range", "A range of confidence"];
@@ -148,6 +148,7 @@ function reviewer(here, state, parts) {
   function undo() {
     const before = state.undo.pop();
     if (!before) return say("There is nothing to undo.");
+    if (before.many) return undoMany(before);
     const body = { status: before.status, notes: before.notes };
     if (before.status === "approved" && before.matched_reference_row_id) body.matched_reference_row_id = before.matched_reference_row_id;
     const at = find(before.id);
@@ -156,6 +157,28 @@ function reviewer(here, state, parts) {
     state.cards[at] = { ...before };
     place(at);
   }
+
+  const undoMany = attempt((before) => asOne(async () => {
+    const back = await takeBack(state.runId, before.many).catch((error) => {
+      state.undo.push(before);
+      throw error;
+    });
+    await readAnew();
+    const kept = before.many.length - back;
+    say(`${plural(back, "result", "results")} taken back.${kept ? ` ${count(kept)} stay: someone has reviewed them since.` : ""}`);
+  }));
+
+  /** Change many results at once: what is told of them meanwhile is ours. */
+  async function asOne(work) {
+    state.isBulk = true;
+    try {
+      await work();
+    } finally {
+      state.isBulk = false;
+    }
+  }
+
+  const readAnew = () => Promise.all([load(state), side.refresh()]);
 
   const actions = {
     approve: () => decide("approved"),
@@ -178,14 +201,13 @@ function reviewer(here, state, parts) {
     }),
     approveMany: attempt(async () => {
       const from = state.mode === "range" ? Number(bounds(state.range[0]).min_confidence) : state.limits.threshold;
-      state.isBulk = true; // what is told of now is ours
-      const done = await approveMany(state.runId, from);
-      try {
-        if (done) await Promise.all([load(state), side.refresh()]);
-      } finally {
-        state.isBulk = false;
-      }
-      if (done) say(`${plural(done, "result", "results")} approved.`);
+      await asOne(async () => {
+        const approved = await approveMany(state.runId, from);
+        if (!approved.length) return;
+        state.undo.push({ many: approved });
+        await readAnew();
+        say(`${plural(approved.length, "result", "results")} approved.`);
+      });
     }),
     useKeys: (usesKeys) => {
       state.usesKeys = usesKeys;
