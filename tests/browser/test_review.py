@@ -243,8 +243,7 @@ async def test_many_are_approved_from_a_line_up_and_counted_first(
 
         other = min(above)
         async with Client(service.url, service.key) as client:
-            path = f"/v1/matching/runs/{run_id}/results/{found[other]['id']}/review"
-            await client.ask("POST", path, json={"status": "rejected"})
+            await review(client, run_id, other, "rejected")
         await tab.page.keyboard.press("u")
         await tab.sees(f"{len(above) - 1} results taken back. 1 stay: someone has")
     found = await results_of(service, run_id)
