@@ -9,11 +9,11 @@ const AWAY = { detail: "The service cannot be reached. Is it running?" };
 /** What the service refused: `detail` in one sentence, and `errors` by place where it names some. */
 export class ApiError extends Error {
   constructor(status, problem) {
-    super(sentence(status, problem));
+    super(quoted(sentence(status, problem)));
     this.status = status;
     this.code = problem?.code ?? "";
-    this.detail = problem?.detail ?? this.message;
-    this.errors = problem?.errors ?? [];
+    this.detail = problem?.detail ? quoted(problem.detail) : this.message;
+    this.errors = (problem?.errors ?? []).map((each) => ({ ...each, message: quoted(each.message ?? "") }));
     /** Whether the same may be taken later: the service is away, or says so. */
     this.isPassing = status === 0 || status >= 500 || Boolean(problem?.retryable);
   }
@@ -89,6 +89,9 @@ export async function configOf(run) {
     return null;
   }
 }
+
+/** The service marks names as developers do; people are shown quotes. */
+const quoted = (text) => text.replace(/`([^`]*)`/g, "“$1”");
 
 function sentence(status, problem) {
   if (!problem?.detail) return `The service answered with ${status}.`;

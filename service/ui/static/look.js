@@ -55,9 +55,10 @@ async function shown(collection, wanted, remove) {
   const { data, pagination } = wanted ? await only(path(wanted)) : await ask("GET", withQuery("/v1/documents", { collection, limit: SHOWN }));
   if (wanted && !data.length) return h("p", { role: "status" }, "No document here has this id.");
   const names = [...new Set(data.flatMap((document) => Object.keys(document.fields)))];
-  const rows = data.map(({ id, fields }) => [id, ...names.map((name) => fields[name]), h("button", { class: "quiet", "aria-label": `Delete the document ${id}`, onclick: () => remove(
-    `Delete the document “${shortened(id)}” of “${shortened(collection)}” with its fields? What past results tell of its fields goes too.`, path(id)) }, "Delete")]);
-  return [of(data.length, pagination.total, ["document", "documents"]), grid(`Documents of ${collection}`, ["Document", ...names, ""], rows)];
+  const rows = data.map(({ id, fields }) => [id, h("button", { class: "quiet small", "aria-label": `Delete the document ${id}`, onclick: () => remove(
+    `Delete the document “${shortened(id)}” of “${shortened(collection)}” with its fields? What past results tell of its fields goes too.`, path(id)) }, "Delete"),
+  ...names.map((name) => fields[name])]);
+  return [of(data.length, pagination.total, ["document", "documents"]), grid(`Documents of ${collection}`, ["Document", "", ...names], rows)];
 }
 
 async function only(path) {

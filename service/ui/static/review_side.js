@@ -52,7 +52,7 @@ export function reviewSide(here, state, actions) {
 
   function ranged() {
     mark?.show(state.mode === "range" ? state.range : null);
-    if (state.mode !== "range") return fill(chosen, h("small", {}, "Drag over the bars, or move the ends, to go through a range."));
+    if (state.mode !== "range") return fill(chosen, mark && h("small", {}, "Drag over the bars, or move the ends, to go through a range."));
     const [from, to] = state.range;
     fill(chosen, `Confidence ${edge(from)} to ${edge(to + 1)}`, h("button", { class: "small", onclick: () => actions.mode("unsure") }, "Back to the unsure"));
   }

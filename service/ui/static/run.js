@@ -17,7 +17,7 @@ export const DEFAULT_LIMITS = { threshold: 0.85, review_threshold: 0.5 };
 
 /** Say so where the levels that are shown are not those that the run went by. */
 export const changedSince = (run, config) => (config && run.config_version && config.version !== run.config_version
-  ? h("p", { class: "dim" }, "The match was changed after this run: what is shown as matched and as worth a look goes by its levels of today.") : null);
+  ? h("p", { class: "dim" }, "The match was changed after this run: lines and colours are those of its levels of today.") : null);
 
 export async function showRun(here, id) {
   const [run, progress] = await Promise.all([ask("GET", runPath(id)), ask("GET", `${runPath(id)}/progress`)]);

@@ -33,7 +33,7 @@ export function runRow(run, name, { removed, failed }) {
 
   function actions(now) {
     if (!isTerminal) return h("a", { class: "button", href: `#/runs/${run.id}`, "aria-label": `Watch ${name}` }, "Watch");
-    const canReview = now.status === "completed" && !run.dry_run;
+    const canReview = now.status === "completed" && !run.dry_run && now.rows_processed > 0;
     return [
       canReview ? h("a", { class: "button", href: `#/runs/${run.id}/review`, "aria-label": `Review ${name}` }, "Review") : null,
       h("button", { class: "quiet", "aria-label": `Delete the run of ${name}, ${ago(run.created_at)}`, onclick: () => remove(now) }, "Delete"),
