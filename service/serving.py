@@ -34,6 +34,7 @@ def serve(
     settings = _load()
     if no_engine:
         engine_half.shared_database(settings, "serve --no-engine")
+    address.refuse_second(settings)
     logs.configure(settings.log_level)
     foreground.serve(settings, create_app(settings, with_engine=not no_engine), _say_where)
 
@@ -59,6 +60,7 @@ def demo() -> None:
     It is what `make run` calls. Ctrl-C stops it; the data stays.
     """
     settings = _load()
+    address.refuse_second(settings)
     # The sample's own progress is what one wants to see, unless asked otherwise.
     chosen = "log_level" in settings.model_fields_set
     logs.configure(settings.log_level if chosen else "warning")

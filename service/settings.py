@@ -169,7 +169,9 @@ class ServiceSettings(BaseSettings):
         description="Service that commands talk to; by default the one on the data directory.",
     )
     api_key: SecretStr | None = Field(
-        default=None, description="Key that commands use; by default the first one."
+        default=None,
+        description="Key that commands use; by default the first one, where the service is the one "
+        "on the data directory.",
     )
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeAlias
+from urllib.parse import urlsplit
 
 from service.cli.client import Client
 from service.domain.errors import NotFoundError, StartupError
@@ -84,6 +85,26 @@ def local_url(data_dir: Path) -> str | None:
     return None
 
 
+def is_own(settings: Settings, url: str) -> bool:
+    """Whether a URL is that of the service of the data directory, letter by letter.
+
+    Nobody else gets its key: another name may lead elsewhere.
+    """
+    return local_url(settings.data_dir) == url.rstrip("/")
+
+
+def refuse_second(settings: Settings) -> None:
+    """Raise StartupError where a service has what another one needs: the data, or the port.
+
+    Several may share a database of their own.
+    """
+    running = local_url(settings.data_dir)
+    if running is None:
+        return
+    if settings.database_url is None or urlsplit(running).port == settings.port:
+        raise StartupError(f"Matchstream already runs with these data at {running}: open it.")
+
+
 def seek(settings: Settings, url: str | None) -> Address | None:
     """Return the service that was named, else the one of the data directory; None without one.
 
@@ -91,7 +112,7 @@ def seek(settings: Settings, url: str | None) -> Address | None:
     """
     named = url or settings.url
     if named is not None:
-        return Address(named, key_for(settings, is_local=False))
+        return Address(named, key_for(settings, is_local=is_own(settings, named)))
     found = local_url(settings.data_dir)
     if found is None:
         return None

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from service.cli import address
 from service.cli.answers import ClientError
 from service.cli.findings import Finding
 from service.domain.api_keys import ApiKeyStatus
@@ -20,7 +21,9 @@ def known(settings: Settings) -> str | None:
     """Return the key that commands would use; None where there is none."""
     if settings.api_key is not None:
         return settings.api_key.get_secret_value()
-    return first_key.read(settings.data_dir) if settings.url is None else None
+    if settings.url is None or address.is_own(settings, settings.url):
+        return first_key.read(settings.data_dir)
+    return None
 
 
 def missing(*, is_needed: bool) -> Finding:

@@ -141,11 +141,17 @@ def test_a_taken_port_is_a_sentence_and_starts_nothing(data_dir: Path) -> None:
     assert not data_dir.exists()
 
 
-def test_a_second_service_on_the_same_data_is_a_sentence(shared: ServiceProcess) -> None:
-    failed = run_command(shared.data_dir, "serve")
-    assert failed.returncode == 1
-    assert f"is in use by process {shared.process.pid}:" in failed.stderr
-    assert failed.stderr.count("\n") == 1
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_second_service_on_the_same_data_says_where_the_first_is(
+    shared: ServiceProcess, command: str
+) -> None:
+    # On the port that it has and on another one.
+    port = str(httpx2.URL(shared.url).port) if command == "demo" else "0"
+    failed = run_command(shared.data_dir, command, extra={"MATCHSTREAM_PORT": port})
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr == (
+        f"matchstream: Matchstream already runs with these data at {shared.url}: open it.\n"
+    )
 
 
 def _blocked_directory(data_dir: Path) -> dict[str, str]:
