@@ -256,7 +256,13 @@ async def test_a_column_called_id_is_not_taken_for_the_rows_own(
 
 
 async def test_levels_count_a_sample_without_a_new_run(page: Page) -> None:
-    sample = [0.2, 0.5, 0.84, 0.85, 1]
+    nothing: list[float] = []
+    sample = [
+        {"candidates": [{"confidence": each} for each in confidences]}
+        for confidences in (nothing, [0.2], [0.5, 0.1], [0.84], [0.85, 0.82], [1, 0.9701], [1, 1])
+    ]
     levels = {"threshold": 0.85, "review": 0.5}
-    parts = await call(page, "level", "countParts", sample, levels)
-    assert parts == {"matched": 2, "unsure": 2, "low": 1}
+    parts = await call(page, "verdicts", "countVerdicts", sample, levels)
+    assert parts == {"sure": 1, "unsure": 4, "low": 2}
+    parts = await call(page, "verdicts", "countVerdicts", sample, {**levels, "margin": 0})
+    assert parts == {"sure": 3, "unsure": 2, "low": 2}

@@ -52,7 +52,7 @@ async def test_several_cards_are_reviewed_by_keys_alone(
     run_id = await make_run(service, "by keys", invoices(5))
     async with signed_in(browser, service, viewport=LAPTOP) as tab:
         page, keys = tab.page, tab.page.keyboard
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         card = card_of(page)
         await expect(card.get_by_text("1 of 5")).to_be_visible()
         await keys.press("?")
@@ -96,7 +96,7 @@ async def test_without_shortcuts_the_focus_stays_where_one_works(
     run_id = await make_run(service, "no shortcuts", invoices(3))
     async with signed_in(browser, service, viewport=LAPTOP) as tab:
         page = tab.page
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         await page.get_by_text("Keys", exact=True).click()
         await page.get_by_label("Keys work").uncheck()
         await page.locator("h1").click()
@@ -119,7 +119,7 @@ async def test_the_whole_card_is_in_sight_on_a_laptop(
 ) -> None:
     run_id = await make_run(service, "in sight", invoices(2))
     async with signed_in(browser, service, viewport=LAPTOP) as tab:
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         for part in ("heading", "button"):
             box = await card_of(tab.page).get_by_role(part).last.bounding_box()
             assert box is not None
@@ -138,7 +138,7 @@ async def test_a_verdict_on_what_someone_else_reviewed_is_refused_and_said(
     async with signed_in(browser, service) as tab, Client(service.url, service.key) as other:
         # Without word of the other's review, it is the service that refuses.
         await tab.page.route("**/v1/events?*", lambda route: route.abort())
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         card = card_of(tab.page)
         await card.get_by_role("heading", name="D0").wait_for()
         await review(other, run_id, "D0", "rejected")
@@ -157,7 +157,7 @@ async def test_what_another_reviewer_does_is_seen_at_once(
     run_id = await make_run(service, "side by side", invoices(3))
     async with signed_in(browser, service) as tab, Client(service.url, service.key) as other:
         async with tab.page.expect_response("**/v1/events?types=result.reviewed"):
-            await tab.go(f"/runs/{run_id}/review?queue=matched")
+            await tab.go(f"/runs/{run_id}/review?queue=pending")
         card = card_of(tab.page)
         await card.get_by_role("heading", name="D0").wait_for()
         await review(other, run_id, "D1", "approved")
@@ -184,7 +184,7 @@ async def test_verdicts_without_a_network_are_kept_said_and_sent_later(
 ) -> None:
     run_id = await make_run(service, "offline", invoices(4))
     async with signed_in(browser, service) as tab:
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         card = card_of(tab.page)
         await card.get_by_role("heading", name="D0").wait_for()
         await tab.page.context.set_offline(True)
@@ -208,7 +208,7 @@ async def test_verdicts_that_wait_survive_a_reload_of_the_page(
 ) -> None:
     run_id = await make_run(service, "reload", invoices(2))
     async with signed_in(browser, service) as tab:
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         await card_of(tab.page).get_by_role("heading", name="D0").wait_for()
         await tab.page.route("**/review", lambda route: route.abort())
         await tab.page.keyboard.press("a")
@@ -232,7 +232,7 @@ async def test_many_are_approved_from_a_line_up_and_counted_first(
     }
     assert 0 < len(above) < 25, "some have a close second"
     async with signed_in(browser, service) as tab:
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         await tab.page.get_by_role("button", name="Approve many").click()
         await tab.page.get_by_label("Confidence at least").fill(str(round(line * 100, 2)))
         await tab.sees(f"{len(above)} results would be approved.")

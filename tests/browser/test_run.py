@@ -11,7 +11,7 @@ from playwright.async_api import Browser, expect
 
 from service.cli.client import Client
 from tests.browser.audit import complaints
-from tests.browser.conftest import make_run, signed_in
+from tests.browser.conftest import Tab, make_run, signed_in
 from tests.fake_ai import vendor
 from tests.fake_ai.vendor import GOOD_KEY, Vendor
 from tests.service_process import ServiceProcess, running
@@ -49,18 +49,32 @@ def invoices(count: int, **fields: Any) -> list[dict[str, Any]]:
     return [{"id": f"D{place}", "fields": {**known, **fields}} for place in range(count)]
 
 
+async def has_figure(tab: Tab, name: str, said: str) -> None:
+    """Wait until a figure of the run says so."""
+    figures = tab.page.locator("dl.figures > div").filter(
+        has=tab.page.get_by_text(name, exact=True)
+    )
+    await expect(figures.locator("dd")).to_have_text(said)
+
+
 async def test_the_ai_is_asked_once_one_has_seen_what_it_takes(
     browser: Browser, asked: Asked
 ) -> None:
-    run_id = await make_run(asked.service, "ask", invoices(4))
+    run_id = await make_run(asked.service, "ask", invoices(5))
+    async with Client(asked.service.url, asked.service.key) as client:
+        (result,) = [each async for each in client.run(run_id).results(document_id="D4")]
+        review = f"/v1/matching/runs/{run_id}/results/{result['id']}/review"
+        await client.ask("POST", review, json={"status": "rejected"})
     async with signed_in(browser, asked.service, viewport=DESKTOP) as tab:
         page = tab.page
         await tab.go(f"/runs/{run_id}")
-        await tab.sees("4 documents done.")
+        await tab.sees("5 documents done.")
+        await has_figure(tab, "Worth a look", "5 100 %, 4 not reviewed")
+        await has_figure(tab, "Reviewed", "1 0 approved, 1 rejected")
         assert await complaints(tab) == []
-        await page.get_by_role("button", name="Ask the AI about the unsure").click()
+        await page.get_by_role("button", name="Ask the AI …").click()
         dialog = page.get_by_role("dialog")
-        await dialog.get_by_text("4 (100 % of all)").wait_for()
+        await dialog.get_by_text("4 (80 % of all)").wait_for()
         for figure in ("Requests", "Tokens", "about $0.0"):
             await dialog.get_by_text(figure).wait_for()
         assert await complaints(tab) == []
@@ -94,6 +108,7 @@ async def test_a_run_is_watched_while_the_ai_decides_and_cancelled_after_a_quest
         phases = page.get_by_role("list", name="Phases")
         assert await phases.locator("[aria-current=step]").inner_text() == "AI"
         await page.get_by_text("last word").wait_for()
+        await expect(page.get_by_role("button", name="Review")).to_be_disabled()
         assert await complaints(tab) == []
         await page.context.set_offline(True)
         await tab.sees("Not connected: what you see may be old.")
@@ -115,6 +130,20 @@ async def test_a_run_is_watched_while_the_ai_decides_and_cancelled_after_a_quest
         config = (await client.run(run_id).state())["matching_config_id"]
         runs = [run async for run in client.walk("/v1/matching/runs", {"config_id": config})]
     assert len(runs) == 2
+
+
+async def test_without_a_key_one_is_told_before_one_asks_the_ai(
+    browser: Browser, service: ServiceProcess
+) -> None:
+    run_id = await make_run(service, "no key", invoices(1))
+    async with signed_in(browser, service, viewport=DESKTOP) as tab:
+        await tab.go(f"/runs/{run_id}")
+        await tab.page.get_by_role("button", name="Ask the AI …").click()
+        dialog = tab.page.get_by_role("dialog")
+        await dialog.get_by_text("No key for the AI is set.").wait_for()
+        await dialog.get_by_text("1 (100 % of all)").wait_for()
+        await expect(dialog.get_by_role("button")).to_have_text(["Close"])
+        assert await complaints(tab) == []
 
 
 async def test_warnings_and_values_nobody_can_read_are_said_in_words(

@@ -76,7 +76,7 @@ async def test_a_page_that_is_left_while_it_loads_leaves_nothing_behind(
         cards = "**/results?*limit=50*"
         await page.route(cards, held.hold)
         async with page.expect_request(cards):
-            await page.goto(f"{service.url}/#/runs/{run_id}/review?queue=matched")
+            await page.goto(f"{service.url}/#/runs/{run_id}/review?queue=pending")
         await tab.go("/data")
         await page.get_by_role("heading", name="Saved matches").wait_for()
         page.on("request", lambda request: streams.append(request.url))
@@ -136,14 +136,14 @@ async def test_a_queue_that_cannot_be_read_leaves_the_one_that_is_there(
     run_id = await make_run(service, "unread", invoices(3))
     async with signed_in(browser, service) as tab:
         page = tab.page
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         await page.route("**/results?*status=rejected*", cut_off)
         await page.get_by_label("Queue").focus()
         await page.get_by_label("Queue").select_option("rejected")
         await tab.sees("The service cannot be reached.")
         await expect(page.get_by_label("Queue")).to_have_value("matched")
         await expect(page.get_by_label("Queue")).to_be_focused()
-        assert "queue=matched" in page.url
+        assert "queue=pending" in page.url
 
 
 async def test_the_histogram_beside_the_card_comes_when_it_can_and_counts_along(
@@ -153,7 +153,7 @@ async def test_the_histogram_beside_the_card_comes_when_it_can_and_counts_along(
     async with signed_in(browser, service, viewport=LAPTOP) as tab:
         page = tab.page
         await page.route("**/results?*limit=1", cut_off)
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         side = page.get_by_role("region", name="What waits")
         await side.get_by_text("The service cannot be reached.").wait_for()
         await page.unroute("**/results?*limit=1")
@@ -173,7 +173,7 @@ async def test_a_verdict_that_is_refused_after_one_has_left_is_told_wherever_one
         page, held = tab.page, Held(tab.page)
         await page.route("**/v1/events?*", cut_off)
         await page.route("**/review", held.hold)
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         await page.get_by_role("heading", name="D0").wait_for()
         async with page.expect_request("**/review"):
             await page.keyboard.press("a")
@@ -192,7 +192,7 @@ async def test_an_undo_that_waits_is_sent_from_wherever_the_tab_is_loaded_anew(
     run_id = await make_run(service, "undo later", invoices(2))
     async with signed_in(browser, service) as tab:
         page = tab.page
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         await page.get_by_role("heading", name="D0").wait_for()
         await page.keyboard.press("a")
         await tab.sees("D0: approved.")
@@ -214,7 +214,7 @@ async def test_a_session_that_ends_in_a_review_loses_no_verdict(
     run_id = await make_run(service, "ended", invoices(2))
     async with signed_in(browser, service) as tab:
         page = tab.page
-        await tab.go(f"/runs/{run_id}/review?queue=matched")
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
         await page.get_by_role("heading", name="D0").wait_for()
         await page.context.clear_cookies()
         await page.keyboard.press("a")

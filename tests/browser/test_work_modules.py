@@ -145,20 +145,49 @@ async def test_a_waterfall_ends_at_the_figure_of_the_service(page: Page) -> None
 
 
 @pytest.mark.parametrize(
-    ("share", "shown", "rest"),
+    ("share", "shown"),
+    [(0, "0 %"), (1, "100 %"), (0.99999, "99.9 %"), (0.00001, "0.1 %"), (0.3335, "33.4 %")],
+)
+async def test_only_all_is_a_hundred_percent(page: Page, share: float, shown: str) -> None:
+    assert await call(page, "words", "percent", share) == shown
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
     [
-        (0, "0 %", "100 %"),
-        (1, "100 %", "0 %"),
-        (0.99999, "99.9 %", "0.1 %"),
-        (0.00001, "0.1 %", "99.9 %"),
-        (0.3335, "33.4 %", "66.6 %"),
+        ((144, 45, 11), ["72 %", "22.5 %", "5.5 %"]),
+        ((7, 0, 0), ["100 %", "0 %", "0 %"]),
+        ((1, 1, 1), ["33.4 %", "33.3 %", "33.3 %"]),
+        ((99_998, 1, 1), ["99.8 %", "0.1 %", "0.1 %"]),
     ],
 )
-async def test_shares_add_up_as_they_are_shown_and_only_all_is_a_hundred(
-    page: Page, share: float, shown: str, rest: str
+async def test_shares_of_the_verdicts_add_up_as_they_are_shown(
+    page: Page, parts: tuple[int, ...], shown: list[str]
 ) -> None:
-    assert await call(page, "words", "percent", share) == shown
-    assert await call(page, "words", "rest", share) == rest
+    assert await call(page, "run_figures", "sharesOf", parts) == shown
+
+
+async def test_time_is_told_of_what_goes_on_and_of_what_was_worked(page: Page) -> None:
+    script = """async (run) => {
+      const moment = (seconds) => new Date(Date.now() - seconds * 1000).toISOString();
+      const panel = (await import("/run_figures.js")).progressPanel();
+      const times = { created_at: moment(800), started_at: moment(800), resumed_at: moment(20) };
+      panel.update({ ...times, completed_at: moment(0), ...run }, Date.now());
+      return panel.element.querySelector(".rates").textContent;
+    }"""
+    alive = {"status": "ai_resolving", "phase": "ai_resolving", "ai": {"to_resolve": None}}
+    assert await page.evaluate(script, alive) == "20 s so far"
+    ended = {"status": "completed", "phase": "done", "ai": None, "seconds_worked": 21.4}
+    assert await page.evaluate(script, ended) == "took 21 s"
+
+
+async def test_verdicts_add_up_to_the_documents_that_are_done(page: Page) -> None:
+    run = {"rows_processed": 200, "rows_matched": 144}
+    parts = await call(page, "verdicts", "parted", run, {"unsure": 50, "ties": 6})
+    assert parts == {"sure": 138, "unsure": 50, "low": 12}
+    # Counters of a run that goes on are ahead of what was counted.
+    parts = await call(page, "verdicts", "parted", run, {"unsure": 20, "ties": 150})
+    assert parts == {"sure": 0, "unsure": 20, "low": 180}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +247,8 @@ async def test_a_warning_that_is_new_speaks_for_itself(page: Page) -> None:
     ("mode", "expected"),
     [
         ("unsure", {"status": "pending", "uncertain": "true"}),
-        ("matched", {"status": "pending", "matched": "true"}),
+        ("matched", {"status": "pending", "matched": "true", "uncertain": "false"}),
+        ("none", {"status": "pending", "matched": "false", "uncertain": "false"}),
         ("rejected", {"status": "rejected"}),
         ("range", {"status": "pending", "min_confidence": "0.9000", "max_confidence": "0.9499"}),
     ],

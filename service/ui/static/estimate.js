@@ -2,17 +2,21 @@
 
 import { ask, runPath } from "./api.js";
 import { fill, h } from "./dom.js";
+import { installed } from "./installed.js";
 import { discard, remember } from "./leftovers.js";
 import { follow } from "./live.js";
+import { countOpen } from "./verdicts.js";
 import { RUN_EVENTS, TERMINAL, count, percent } from "./words.js";
 
 /**
- * Ask whether the AI shall look at the unsure results of a run, with an estimate of what that takes.
- * Resolves to true or false; the dry run that counted is removed in either case.
+ * Ask whether the AI shall look at what is open in a run, with an estimate of what that takes. Resolves
+ * to true or false; the dry run that counted is removed in either case.
  */
-export function agreedToAsk(here, configId) {
+export function agreedToAsk(here, { run, config }) {
   return new Promise((resolve) => {
     const body = h("div");
+    const lacking = h("div");
+    const no = h("button", { value: "no" }, "Not now");
     const yes = h("button", { value: "yes", class: "primary" }, "Ask the AI");
     const dialog = h("dialog", { "aria-labelledby": "estimate", onclose: () => {
       work.close();
@@ -20,19 +24,26 @@ export function agreedToAsk(here, configId) {
       resolve(dialog.returnValue === "yes");
     } },
     h("form", { method: "dialog" },
-      h("h2", { id: "estimate" }, "Ask the AI about what is unsure?"),
+      h("h2", { id: "estimate" }, "Ask the AI about what is worth a look?"),
       h("p", {}, "It gets the compared fields of these documents and of their candidates, and chooses one of them or none. Reviewed results stay as they are."),
-      body,
-      h("p", { class: "row" }, yes, h("button", { value: "no" }, "Not now"))));
+      lacking, body,
+      h("p", { class: "row" }, yes, no)));
     document.body.append(dialog);
     dialog.showModal();
-    const work = estimating(configId, body);
+    const work = estimating(run, config, body);
+    installed().then(({ has_ai: hasAi }) => {
+      if (hasAi) return;
+      yes.remove();
+      no.textContent = "Close";
+      fill(lacking, h("p", { class: "notice", role: "alert" }, h("strong", {}, "No key for the AI is set. "),
+        "Who runs the service sets ANTHROPIC_API_KEY and starts it again. What it would take is counted all the same."));
+    }, () => null); // then the service says so
     here.onClose(() => dialog.close());
   });
 }
 
 /** Count with a dry run, and show it in `body` as it goes; `close` ends and removes the dry run. */
-function estimating(configId, body) {
+function estimating(matched, config, body) {
   let stream = null;
   let isClosed = false;
   let run = null;
@@ -41,7 +52,8 @@ function estimating(configId, body) {
 
   const begin = async () => {
     say("Estimating what it takes …");
-    run = await ask("POST", `/v1/matching/configs/${configId}/run`, { dry_run: true, triggered_by: "manual" });
+    const open = Math.min(await countOpen(matched.id), Math.trunc((config.ai.max_share ?? 1) * matched.rows_total));
+    run = await ask("POST", `/v1/matching/configs/${config.id}/run`, { dry_run: true, triggered_by: "manual" });
     remember(runPath(run.id));
     if (isClosed) return endAndDiscard(run);
     stream = follow(`${runPath(run.id)}/events`, ["run.snapshot", ...RUN_EVENTS], (_, data) => {
@@ -49,7 +61,7 @@ function estimating(configId, body) {
       if (run.rows_total) bar.value = (run.rows_processed ?? 0) / run.rows_total;
       if (!TERMINAL.has(run.status)) return;
       stream.close();
-      fill(body, run.ai ? told(run) : h("p", { class: "notice" }, run.error ?? "The estimate did not come to an end."));
+      fill(body, run.ai ? told(run.ai, open, matched.rows_total) : h("p", { class: "notice" }, run.error ?? "The estimate did not come to an end."));
     }, () => {});
   };
   begin().catch((error) => fill(body, h("p", { class: "notice", role: "alert" }, `There is no estimate: ${error.message}`)));
@@ -62,12 +74,14 @@ function estimating(configId, body) {
   };
 }
 
-function told({ ai, rows_processed: all }) {
+/** `open` of the run's documents are asked about: the dry run counts those that were reviewed, too. */
+function told(ai, open, all) {
+  const share = ai.to_resolve ? open / ai.to_resolve : 0;
   const figures = [
-    ["Documents", `${count(ai.to_resolve)}${all ? ` (${percent(ai.to_resolve / all)} of all)` : ""}`],
-    ["Requests", count(ai.requests)],
-    ["Tokens", `${count(ai.input_tokens)} sent, ${count(ai.output_tokens)} answered`],
-    ["Cost", `about $${ai.cost_usd.toFixed(4)}`],
+    ["Documents", `${count(open)}${all ? ` (${percent(open / all)} of all)` : ""}`],
+    ["Requests", count(Math.ceil(ai.requests * share))],
+    ["Tokens", `${count(Math.round(ai.input_tokens * share))} sent, ${count(Math.round(ai.output_tokens * share))} answered`],
+    ["Cost", `about $${(ai.cost_usd * share).toFixed(4)}`],
   ];
   return h("div", { role: "status" },
     h("dl", { class: "estimate" }, figures.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),

@@ -2,11 +2,11 @@
 
 import { ask, runPath, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
+import { VERDICTS } from "./verdicts.js";
 import { count, percent, plural } from "./words.js";
 
 export const BINS = 20;
 const MARKS = [0, 0.25, 0.5, 0.75, 1];
-const KINDS = { sure: "matched", unsure: "worth a look", low: "no match" };
 const COLOURS = { sure: "good", unsure: "unsure", low: "low" };
 
 /** Bounds of a bin as the API compares them: confidences have four digits, both ends belong. */
@@ -20,11 +20,10 @@ export const edge = (bin) => percent(bin / BINS);
 /** The bin that a confidence belongs to. */
 export const binOf = (confidence) => Math.min(BINS - 1, Math.floor(confidence * BINS));
 
-/** Ask how many results each bin has. */
-export async function counts(runId, filters = {}) {
-  const pages = await Promise.all(Array.from({ length: BINS }, (_, bin) =>
-    ask("GET", withQuery(`${runPath(runId)}/results`, { ...filters, ...bounds(bin), limit: 1 }))));
-  return pages.map((page) => page.pagination.total);
+/** Ask how many results each bin has, none below the bin `from`. */
+export async function counts(runId, filters = {}, from = 0) {
+  return Promise.all(Array.from({ length: BINS }, async (_, bin) => (bin < from ? 0
+    : (await ask("GET", withQuery(`${runPath(runId)}/results`, { ...filters, ...bounds(bin), limit: 1 }))).pagination.total)));
 }
 
 /** What the results of a bin are, each with its share of the bin: a threshold may lie within. */
@@ -35,23 +34,24 @@ export function kinds(bin, { threshold, review_threshold: review }) {
 
 /**
  * Draw; `thresholds` are marked. With `href(bin)` each bar that is not empty leads there. The figure
- * that is returned can be drawn anew by `redraw`, without losing what is focused.
+ * that is returned can be drawn anew by `redraw`, without losing what is focused. `ties` are those of
+ * each bin that are worth a look although they match.
  */
-export function histogram(values, thresholds, { href = null } = {}) {
+export function histogram(values, thresholds, { href = null, ties = [] } = {}) {
   const columns = Array.from({ length: BINS }, (_, bin) => column(bin, thresholds, href));
   const plot = h("div", { class: "plot" }, h("div", { class: "bars", role: "list", "aria-label": "Results by confidence" }, columns), limits(thresholds));
   const axis = h("div", { class: "axis", "aria-hidden": "true" }, MARKS.map((mark) => {
-    const text = h("span", {}, percent(mark));
+    const text = h("span", {}, mark === 1 ? percent(mark) : String(mark * 100));
     text.style.left = `${mark * 100}%`;
     return text;
   }));
   const figure = h("figure", { class: "histogram" }, plot, axis);
-  redraw(figure, values);
+  redraw(figure, values, ties);
   return figure;
 }
 
 /** Let the bars of a figure have other heights. */
-export function redraw(figure, values) {
+export function redraw(figure, values, ties = []) {
   const most = Math.max(1, ...values);
   const all = values.reduce((sum, value) => sum + value, 0);
   figure.querySelector(".bars").setAttribute("aria-label", `${plural(all, "result", "results")} by confidence`);
@@ -59,6 +59,7 @@ export function redraw(figure, values) {
     const value = values[bin];
     const text = `${edge(bin)} to ${edge(bin + 1)}: ${plural(value, "result", "results")}`;
     column.setAttribute("aria-hidden", String(!value));
+    column.firstChild.style.setProperty("--ties", value ? `${((ties[bin] ?? 0) / value) * 100}%` : "0%");
     column.firstChild.style.height = value ? `max(3px, ${(value / most) * 100}%)` : "0";
     fill(column.querySelector(".told"), text);
     column.querySelector("a")?.toggleAttribute("hidden", !value);
@@ -69,7 +70,7 @@ function column(bin, thresholds, href) {
   const bar = h("span", { class: "filled" });
   const parts = kinds(bin, thresholds);
   let from = 0;
-  bar.style.background = `linear-gradient(to right, ${parts.map(([kind, part]) => {
+  bar.style.background = `linear-gradient(to bottom, var(--unsure) var(--ties), transparent var(--ties)), linear-gradient(to right, ${parts.map(([kind, part]) => {
     const stops = `var(--${COLOURS[kind]}) ${from * 100}% ${(from + part) * 100}%`;
     from += part;
     return stops;
@@ -89,6 +90,6 @@ function limits({ threshold, review_threshold: review }) {
 
 /** What the colours mean; with the counts where they are known. */
 export function legend(sums = {}) {
-  return h("p", { class: "legend dim" }, Object.entries(KINDS).map(([kind, text]) =>
+  return h("p", { class: "legend dim" }, Object.entries(VERDICTS).map(([kind, text]) =>
     h("span", { class: kind }, text, sums[kind] === undefined ? "" : ` ${count(sums[kind])}`)));
 }

@@ -3,6 +3,7 @@
 import { fill, h } from "./dom.js";
 import { evidenceTable } from "./evidence.js";
 import { BINS, binOf, histogram, legend } from "./histogram.js";
+import { countVerdicts, verdictBy } from "./verdicts.js";
 import { confidence, inPercent, ofPercent, percent, plural } from "./words.js";
 
 const NEAR = 4;
@@ -35,12 +36,16 @@ export function samplePanel(state, { explained, moved }) {
 
   /** Count and colour what is there, by the two levels. */
   function count() {
-    const parts = countParts(results.map((result) => result.confidence), state);
+    const parts = countVerdicts(results, state);
     const bins = Array(BINS).fill(0);
-    for (const result of results) bins[binOf(result.confidence)] += 1;
-    said.textContent = results.length ? `${parts.matched} of ${plural(results.length, "document", "documents")} would match.` : "";
+    const ties = Array(BINS).fill(0);
+    for (const result of results) {
+      bins[binOf(result.confidence)] += 1;
+      if (result.confidence >= state.threshold && verdictBy(result, state) === "unsure") ties[binOf(result.confidence)] += 1;
+    }
+    said.textContent = results.length ? `${parts.sure} of ${plural(results.length, "document", "documents")} would match.` : "";
     fill(image, results.length
-      ? [histogram(bins, { threshold: state.threshold, review_threshold: state.review }), legend({ sure: parts.matched, unsure: parts.unsure, low: parts.low })]
+      ? [histogram(bins, { threshold: state.threshold, review_threshold: state.review }, { ties }), legend(parts)]
       : null);
   }
 
@@ -72,13 +77,6 @@ export function samplePanel(state, { explained, moved }) {
     element: h("div", {}, said, image, h("div", { class: "levels" }, threshold.element, review.element)),
     why,
   };
-}
-
-/** How many confidences make a match, are worth a look, are neither. */
-export function countParts(confidences, { threshold, review }) {
-  const matched = confidences.filter((each) => each >= threshold).length;
-  const unsure = confidences.filter((each) => each >= review && each < threshold).length;
-  return { matched, unsure, low: confidences.length - matched - unsure };
 }
 
 function slider(text, value, moved) {

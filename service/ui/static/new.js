@@ -93,6 +93,7 @@ function stateOf(config) {
     mappings: config.field_mappings,
     threshold: config.threshold,
     review: config.review_threshold,
+    margin: config.ai.min_margin,
     missing: config.missing,
     name: config.name,
   };

@@ -2,18 +2,19 @@
 
 import { ask, runPath, withQuery } from "./api.js";
 import { bounds } from "./histogram.js";
+import { FILTERS } from "./verdicts.js";
 
 const PAGE = 50;
-export const QUEUES = [["unsure", "Unsure, most confident first"], ["matched", "Matched"], ["none", "No match"], ["ai", "Decided by the AI"], ["pending", "All that wait"], ["approved", "Approved"], ["rejected", "Rejected"]];
+export const QUEUES = [["unsure", "Worth a look"], ["matched", "Matched"], ["none", "No match"], ["ai", "Decided by the AI"], ["pending", "All that wait"], ["approved", "Approved"], ["rejected", "Rejected"]];
 
 /** What the API is asked for; `range` holds the first and the last bin. */
 export function filtersOf({ mode, range }) {
   const pending = { status: "pending" };
   switch (mode) {
     case "range": return { ...pending, min_confidence: bounds(range[0]).min_confidence, max_confidence: bounds(range[1]).max_confidence };
-    case "unsure": return { ...pending, uncertain: "true" };
-    case "matched": return { ...pending, matched: "true" };
-    case "none": return { ...pending, matched: "false" };
+    case "unsure": return { ...pending, ...FILTERS.unsure };
+    case "matched": return { ...pending, ...FILTERS.sure };
+    case "none": return { ...pending, ...FILTERS.low };
     case "ai": return { ...pending, resolved_by: "ai" };
     default: return { status: mode };
   }

@@ -13,13 +13,14 @@ export async function showResult(here, runId, resultId) {
   if (here.signal.aborted) return;
   const { threshold } = config ?? DEFAULT_LIMITS;
   const { document_filename: filename, document_id: id, matched_reference_row_id: matched, candidates } = result;
+  const isOpen = result.uncertain && result.status === "pending";
   const shown = matched ?? candidates[0]?.reference_row_id;
   const others = candidates.filter((each) => each.reference_row_id !== shown);
   fill(here.view,
     h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Runs"), h("span", {}, h("a", { href: `#/runs/${runId}/results` }, `Results of ${config?.name ?? "the run"}`))),
     h("div", { class: "title" }, h("h1", {}, filename ?? id), h("span", { class: `status ${result.status}` }, REVIEWED[result.status])),
     filename ? h("p", { class: "ident" }, "Document ", h("code", {}, id)) : null,
-    h("p", {}, matched ? ["Matched with ", h("strong", {}, matched)] : "No match", `, confidence ${confidence(result.confidence)}, decided by ${RESOLVERS[result.resolved_by] ?? result.resolved_by}.`),
+    h("p", {}, matched ? ["Matched with ", h("strong", {}, matched)] : isOpen ? "Worth a look" : "No match", matched && isOpen ? ", worth a look" : "", `, confidence ${confidence(result.confidence)}, decided by ${RESOLVERS[result.resolved_by] ?? result.resolved_by}.`),
     result.error ? h("p", { class: "notice bad" }, result.error) : null,
     run.dry_run ? null : h("p", {}, h("a", { class: "button primary", href: `#/runs/${runId}/review?result=${result.id}` }, "Review this")),
     aiNote(result.evidence, matched),

@@ -3,12 +3,11 @@
 import { ask, configOf, runPath, withQuery } from "./api.js";
 import { choice, field, fill, h, refill } from "./dom.js";
 import { showResult } from "./result.js";
+import { FILTERS as VERDICT_FILTERS, VERDICTS } from "./verdicts.js";
 import { TERMINAL, RESOLVERS, REVIEWED, byKey, confidence, count, inPercent, ofPercent, plural } from "./words.js";
 
 const SIZE = 50;
 const CHOICES = [
-  ["matched", "Match", [["", "All"], ["true", "Matched"], ["false", "Not matched"]]],
-  ["uncertain", "Sureness", [["", "All"], ["true", "Worth a look"], ["false", "The others"]]],
   ["status", "Review", [["", "All"], ["pending", "Waiting"], ["approved", "Approved"], ["rejected", "Rejected"]]],
   ["resolved_by", "Decided by", [["", "All"], ["rules", "Rules"], ["ai", "AI"], ["review", "Review"]]],
 ];
@@ -70,6 +69,8 @@ export async function showResults(here, runId, resultId, query) {
   }
 
   const drawForm = () => fill(parts.form,
+    field("Match", choice([["", "All"], ["sure", "Matched"], ["unsure", "Worth a look"], ["low", "No match"]], verdictAsked(values), (verdict) =>
+      change({ matched: "", uncertain: "", ...VERDICT_FILTERS[verdict] }))),
     CHOICES.map(([name, text, options]) => field(text, choice(options, values[name] ?? "", (value) => change({ [name]: value })))),
     h("span", { class: "between" }, bound("Confidence from %", "min_confidence", values, change), bound("to %", "max_confidence", values, change)),
     field("Document", h("input", { type: "search", placeholder: "its whole id", value: values.document_id ?? "", onchange: (event) => change({ document_id: event.target.value.trim() }) })));
@@ -81,6 +82,10 @@ export async function showResults(here, runId, resultId, query) {
   drawForm();
   await load();
 }
+
+/** The verdict that the filters ask for, if it is one. */
+const verdictAsked = (values) => Object.keys(VERDICT_FILTERS).find((verdict) =>
+  ["matched", "uncertain"].every((name) => (values[name] ?? "") === (VERDICT_FILTERS[verdict][name] ?? ""))) ?? "";
 
 const only = (values, names) => Object.fromEntries(names.map((name) => [name, values[name]]));
 
@@ -112,12 +117,13 @@ function head(text, sort, current, choose) {
 function row(runId, result) {
   const { document_filename: filename, document_id: id, matched_reference_row_id: matched } = result;
   const told = Object.values(result.evidence).filter((each) => each.strategy === "fuzzy").sort((one, other) => other.weight - one.weight)[0];
+  const isOpen = result.uncertain && result.status === "pending";
   const bar = h("span", { class: "earned" });
   bar.style.width = `${result.confidence * 100}%`;
   return h("tr", {},
     h("th", { scope: "row" }, h("a", { class: "clip", title: filename ?? id, href: `#/runs/${runId}/results/${result.id}` }, filename ?? id), hint(told?.document_value)),
-    h("td", { "data-label": "Match" }, result.error ? h("span", { class: "stale" }, result.error) : matched === null ? [h("span", { class: "dim" }, "no match"), hint(result.candidates[0] ? `best: ${result.candidates[0].reference_row_id}` : null)]
-      : [h("span", { class: "clip", title: matched }, matched), hint(told?.reference_value)]),
+    h("td", { "data-label": "Match" }, result.error ? h("span", { class: "stale" }, result.error) : matched === null ? [h("span", { class: "dim" }, isOpen ? VERDICTS.unsure : VERDICTS.low), hint(result.candidates[0] ? `best: ${result.candidates[0].reference_row_id}` : null)]
+      : [h("span", { class: "clip", title: matched }, matched), hint(told?.reference_value), isOpen ? h("small", { class: "tag" }, VERDICTS.unsure) : null]),
     h("td", { "data-label": "Confidence" }, h("span", { class: "share" }, h("span", { class: "track", "aria-hidden": "true" }, bar), h("span", { class: "number" }, confidence(result.confidence)))),
     h("td", { "data-label": "Decided by" }, RESOLVERS[result.resolved_by] ?? result.resolved_by),
     h("td", { "data-label": "Review" }, h("span", { class: `status ${result.status}` }, REVIEWED[result.status]), result.reviewed_by ? hint(byKey(result.reviewed_by)) : null));

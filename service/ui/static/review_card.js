@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { aiNote, evidenceTable } from "./evidence.js";
+import { VERDICTS } from "./verdicts.js";
 import { REVIEWED, byKey, confidence, count } from "./words.js";
 
 /** The card; `show(state)` draws the result at hand, and `notes` is what was typed. */
@@ -62,7 +63,7 @@ function drawResult(parts, card, state, actions) {
   const { document_filename: filename, document_id: id, matched_reference_row_id: matched } = card;
   fill(parts.name, h("span", { class: "clip", title: filename ?? id }, filename ?? id), filename ? h("small", { class: "clip", title: id }, id) : null);
   fill(parts.facts, h("span", { class: `status ${card.status}` }, REVIEWED[card.status], card.reviewed_by ? ` ${byKey(card.reviewed_by)}` : ""),
-    `confidence ${confidence(card.confidence)}, `, matched ? ["matched with ", h("span", { class: "clip", title: matched }, matched)] : "no match");
+    `confidence ${confidence(card.confidence)}, `, found(card));
   fill(parts.candidates, card.candidates.map((each, place) =>
     h("button", { class: "candidate", onclick: () => actions.choose(place) },
       state.usesKeys ? h("kbd", {}, String(place + 1)) : null,
@@ -70,6 +71,14 @@ function drawResult(parts, card, state, actions) {
   parts.candidates.hidden = !card.candidates.length;
   fill(parts.said, card.error ? h("p", { class: "notice" }, card.error) : null, aiNote(card.evidence, card.matched_reference_row_id));
   parts.notes.value = state.drafts.get(card.id) ?? card.notes ?? "";
+}
+
+/** What the run found, or a reviewer chose. */
+function found(card) {
+  const { matched_reference_row_id: matched } = card;
+  const isOpen = card.uncertain && card.status === "pending";
+  if (!matched) return isOpen ? VERDICTS.unsure : VERDICTS.low;
+  return ["matched with ", h("span", { class: "clip", title: matched }, matched), isOpen ? `, ${VERDICTS.unsure}: the second best is close` : ""];
 }
 
 const short = (id) => (id.length > 24 ? `${id.slice(0, 23)}…` : id);
@@ -94,7 +103,7 @@ function ended(state, actions) {
   if (state.queue?.hasMore()) return [h("p", { role: "status" }, "Reading on …")];
   return [
     h("h2", {}, state.total ? "That was the last one" : "Nothing waits here"),
-    h("p", {}, state.mode === "unsure" ? "Nothing is unsure any more. Look over what is matched, one by one or many at once?" : "Choose another queue, or look at the results."),
+    h("p", {}, state.mode === "unsure" ? "Nothing is left that is worth a look. Look over what is matched, one by one or many at once?" : "Choose another queue, or look at the results."),
     h("p", { class: "row" },
       state.mode === "unsure" ? h("button", { class: "primary", onclick: () => actions.mode("matched") }, "Review what is matched") : null,
       state.at ? h("button", { onclick: actions.back }, "Back") : null,

@@ -54,7 +54,7 @@ export function reviewSide(here, state, actions) {
     mark?.show(state.mode === "range" ? state.range : null);
     if (state.mode !== "range") return fill(chosen, mark && h("small", {}, "Drag over the bars, or move the ends, to go through a range."));
     const [from, to] = state.range;
-    fill(chosen, `Confidence ${edge(from)} to ${edge(to + 1)}`, h("button", { class: "small", onclick: () => actions.mode("unsure") }, "Back to the unsure"));
+    fill(chosen, `Confidence ${edge(from)} to ${edge(to + 1)}`, h("button", { class: "small", onclick: () => actions.mode("unsure") }, "Back to what is worth a look"));
   }
 
   const box = h("input", { type: "checkbox", onchange: () => actions.useKeys(box.checked) });

@@ -3,9 +3,10 @@
 import { ask, configOf, runPath, withQuery } from "./api.js";
 import { confirmed, fill, h, refill } from "./dom.js";
 import { agreedToAsk } from "./estimate.js";
-import { bounds, counts, histogram, legend, redraw } from "./histogram.js";
+import { binOf, bounds, counts, histogram, legend, redraw } from "./histogram.js";
 import { follow } from "./live.js";
-import { aiFigures, figures, progressPanel, runFigures } from "./run_figures.js";
+import { aiFigures, countReviewed, figures, progressPanel, reviewFigures, runFigures } from "./run_figures.js";
+import { FILTERS, tally } from "./verdicts.js";
 import { warningList } from "./warnings.js";
 import { RUN_EVENTS, STATUS, TERMINAL, count } from "./words.js";
 
@@ -24,16 +25,18 @@ export async function showRun(here, id) {
   const config = await configOf(run);
   if (here.signal.aborted) return;
   here.again = () => {}; // streams go on by themselves, and keep what was chosen and typed
-  const state = { run: { ...run, ...progress, id }, config, heard: lastWord(progress), unsure: null, waiting: null };
-  const parts = { head: h("div"), error: h("p", { class: "notice bad", role: "alert", hidden: true }), progress: progressPanel(), figures: figures("Figures"), ai: figures("The AI"), said: h("div"), spread: h("section", { class: "panel", hidden: true }), warnings: h("div") };
-  fill(here.view, parts.head, parts.error, parts.progress.element, parts.figures.element, parts.ai.element, parts.said, parts.warnings, parts.spread);
+  const state = { run: { ...run, ...progress, id }, config, heard: lastWord(progress), tally: null };
+  const parts = { head: h("div"), error: h("p", { class: "notice bad", role: "alert", hidden: true }), progress: progressPanel(), figures: figures("Figures"), reviewed: h("div"), ai: figures("The AI"), said: h("div"), spread: h("section", { class: "panel", hidden: true }), warnings: h("div") };
+  fill(here.view, parts.head, parts.error, parts.progress.element, parts.figures.element, parts.reviewed, parts.ai.element, parts.said, parts.warnings, parts.spread);
 
   const draw = () => drawRun(parts, state, actions);
   const spread = throttled(here, async () => {
-    const [values, left] = await Promise.all([counts(id), TERMINAL.has(state.run.status) ? openCounts(state) : {}]);
+    const limits = config ?? DEFAULT_LIMITS;
+    const [values, counted] = await Promise.all([counts(id), tally(id, limits)]);
+    const ties = counted.ties ? await counts(id, { ...FILTERS.unsure, min_confidence: limits.threshold }, binOf(limits.threshold)) : [];
     if (here.signal.aborted) return;
-    Object.assign(state, left);
-    drawSpread(parts.spread, state, values);
+    state.tally = counted;
+    drawSpread(parts.spread, state, values, ties);
     draw();
   }, HISTOGRAM_MILLISECONDS);
   const stream = listening(here, state, () => {
@@ -93,7 +96,7 @@ function actionsOn(here, state, parts, stream) {
       here.go(`#/runs/${next.id}`);
     }),
     resolve: act(async () => {
-      if (!(await agreedToAsk(here, configId))) return;
+      if (!(await agreedToAsk(here, state))) return;
       await ask("POST", `${runPath(id)}/ai-resolve`);
       stream.open();
     }),
@@ -108,13 +111,6 @@ function actionsOn(here, state, parts, stream) {
 /** When the run was last heard of; not later than now, whatever the clocks say. */
 const lastWord = ({ updated_at: moment }) => Math.min(Date.now(), Date.parse(moment));
 
-/** How many results wait for a person, and how many of them are unsure. */
-async function openCounts({ run }) {
-  const total = async (filters) => (await ask("GET", withQuery(`${runPath(run.id)}/results`, { status: "pending", ...filters, limit: 1 }))).pagination.total;
-  const [waiting, unsure] = await Promise.all([total({}), total({ uncertain: "true" })]);
-  return { waiting, unsure };
-}
-
 function drawRun(parts, state, actions) {
   const { run, heard } = state;
   const key = JSON.stringify([run.status, run.phase, run.version, Boolean(run.ai), Boolean(run.rows_processed)]);
@@ -123,7 +119,9 @@ function drawRun(parts, state, actions) {
     refill(parts.head, heading(state, actions));
   }
   parts.progress.update(run, heard);
-  parts.figures.update([...runFigures(run), ...reviewFigures(state)]);
+  parts.figures.update([...runFigures(run, state.tally), ...reviewFigures(run, state.tally)]);
+  once(parts.reviewed, Boolean(reviewFigures(run, state.tally).length && countReviewed(state.tally)), (isSaid) => isSaid
+    && h("p", { class: "dim" }, "Matched, worth a look and no match are what the run found. Reviews do not change these figures; the results and their export have what was decided."));
   parts.ai.update(run.ai ? aiFigures(run.ai) : []);
   once(parts.said, run.ai?.error, (error) => error && h("p", { class: "notice" }, h("strong", {}, "The AI: "), error));
   once(parts.warnings, run.warnings ?? [], warningList);
@@ -150,9 +148,10 @@ function heading({ run, config }, actions) {
     run.dry_run ? h("p", { class: "notice" }, "A dry run: it counts and asks nobody, and there is nothing to review.") : null,
     h("p", { class: "row" },
       isReviewable ? h("a", { class: "button primary", href: `#/runs/${run.id}/review` }, "Review") : null,
+      run.status === "ai_resolving" ? h("button", { disabled: true, title: "When the AI has answered" }, "Review") : null,
       run.rows_processed ? h("a", { class: "button", href: `#/runs/${run.id}/results` }, "Results") : null,
       ended ? null : h("button", { class: "danger", onclick: actions.cancel }, "Cancel"),
-      run.status === "completed" && !run.dry_run && config && run.rows_processed ? h("button", { onclick: actions.resolve }, "Ask the AI about the unsure …") : null,
+      run.status === "completed" && !run.dry_run && config && run.rows_processed ? h("button", { onclick: actions.resolve }, "Ask the AI …") : null,
       ended && config ? h("button", { class: isReviewable ? "" : "primary", onclick: actions.again }, "Run again") : null,
       ended ? h("button", { class: "quiet", onclick: actions.remove }, "Delete") : null),
   ];
@@ -168,17 +167,12 @@ function copy(label, text) {
   return button;
 }
 
-function reviewFigures({ run, unsure, waiting }) {
-  if (waiting === null || run.dry_run || !TERMINAL.has(run.status) || !run.rows_processed) return [];
-  return [["Worth a look", count(unsure), "unsure, not reviewed"], ["Reviewed", count(run.rows_processed - waiting), `of ${count(run.rows_processed)}`]];
-}
-
-function drawSpread(section, { run, config }, values) {
+function drawSpread(section, { run, config }, values, ties) {
   section.hidden = !values.some(Boolean);
   const drawn = section.querySelector("figure");
-  if (drawn) return redraw(drawn, values);
+  if (drawn) return redraw(drawn, values, ties);
   const href = (bin) => withQuery(`#/runs/${run.id}/results`, bounds(bin));
-  fill(section, h("h2", {}, "How sure the answers are"), histogram(values, config ?? DEFAULT_LIMITS, { href }),
+  fill(section, h("h2", {}, "How sure the answers are"), histogram(values, config ?? DEFAULT_LIMITS, { href, ties }),
     h("div", { class: "row spread" }, legend(), h("small", {}, "Confidence of each document's best candidate. A bar leads to its results.")),
     changedSince(run, config));
 }

@@ -1,12 +1,16 @@
 // What does the run page show of a run that is under way? Phases, progress and figures, changed in place.
 
 import { fill, h } from "./dom.js";
-import { TERMINAL, ago, confidence, count, duration, percent, plural, rest } from "./words.js";
+import { parted } from "./verdicts.js";
+import { percents } from "./weights.js";
+import { TERMINAL, ago, confidence, count, duration, percent, plural } from "./words.js";
 
 const PHASES = [["queued", "Waiting"], ["loading", "Loading"], ["matching", "Matching"], ["ai_resolving", "AI"], ["finishing", "Finishing"], ["done", "Done"]];
 const STALE_MILLISECONDS = 15_000;
 // A reader that speaks is told of every tenth, not of every event.
 const TOLD_SHARES = 10;
+const TENTHS = 1000; // of a percent
+const VERDICTS = [["sure", "Matched"], ["unsure", "Worth a look"], ["low", "No match"]];
 
 /** The panel of phases and progress; `update` with the run and the moment of its last word. */
 export function progressPanel() {
@@ -71,16 +75,16 @@ function stands(run) {
   if (run.phase === "queued") return "Waiting for a worker.";
   if (run.phase === "loading") return "Reading the reference data.";
   if (run.phase === "ai_resolving") return run.ai?.to_resolve ? `The AI decided ${count(run.ai.resolved)} of ${plural(run.ai.to_resolve, "document", "documents")}.` : "Choosing what to ask the AI.";
-  return run.rows_total === null ? "Under way." : `${count(run.rows_processed)} of ${plural(run.rows_total, "document", "documents")} matched with the reference data.`;
+  return run.rows_total === null ? "Under way." : `${count(run.rows_processed)} of ${plural(run.rows_total, "document", "documents")} compared with the reference data.`;
 }
 
 const rate = (run) => (run.phase === "matching" && run.rows_per_second ? `${count(Math.round(run.rows_per_second))} a second` : "");
 const remaining = (run) => (run.estimated_seconds_remaining ? `about ${duration(Math.max(1, run.estimated_seconds_remaining))} left` : "");
-const elapsed = (run) => (run.started_at ? `${duration((Date.now() - Date.parse(run.started_at)) / 1000)} so far` : "");
+const elapsed = (run) => (run.started_at ? `${duration((Date.now() - Date.parse(run.resumed_at ?? run.started_at)) / 1000)} so far` : "");
 
 function took(run) {
-  if (!run.started_at || !run.completed_at) return "";
-  const seconds = (Date.parse(run.completed_at) - Date.parse(run.started_at)) / 1000;
+  const { seconds_worked: seconds } = run;
+  if (seconds === null || seconds === undefined) return "";
   return `took ${seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds)}`;
 }
 
@@ -108,15 +112,40 @@ export function figures(label) {
   };
 }
 
-/** How many documents, how many of them matched, how surely. */
-export function runFigures(run) {
-  const { rows_processed: done, rows_matched: matched } = run;
+/** How many documents, how many of them matched, how surely; the verdicts add up to what is done. */
+export function runFigures(run, tally) {
+  const { rows_total: all, rows_processed: done, rows_matched: matched } = run;
+  const parts = done && tally ? parted(run, tally) : {};
+  const shares = done && tally ? sharesOf(VERDICTS.map(([verdict]) => parts[verdict])) : [];
   return [
-    ["Documents", run.rows_total === null ? "–" : count(done), run.rows_total === null ? "" : `of ${count(run.rows_total)}`],
-    ["Matched", done ? count(matched) : "–", done ? percent(matched / done) : ""],
-    ["No match", done ? count(done - matched) : "–", done ? rest(matched / done) : ""],
-    ["Mean confidence", confidence(run.avg_confidence), matched ? "of those matched" : ""],
+    ["Documents", all === null ? "–" : count(done), all === null ? "" : `of ${count(all)}`],
+    ...VERDICTS.map(([verdict, name], place) => 
+      [name, count(parts[verdict]), [shares[place], verdict === "unsure" ? left(tally) : ""].filter(Boolean).join(", ")]),
+    ["Mean confidence", confidence(run.avg_confidence), matched ? "of the matches found" : ""],
   ];
+}
+
+/** How many of those worth a look nobody has reviewed, where somebody has begun. */
+const left = (tally) => (tally && tally.left < tally.unsure ? `${count(tally.left)} not reviewed` : "");
+
+/** Shares in percent that add up to 100 as they are shown; only nothing is none. */
+export function sharesOf(values) {
+  const parts = percents(values, TENTHS);
+  for (const [place, value] of values.entries()) {
+    if (!value || parts[place]) continue;
+    parts[parts.indexOf(Math.max(...parts))] -= 1;
+    parts[place] = 1;
+  }
+  return parts.map((part) => percent(part / TENTHS));
+}
+
+export const countReviewed = ({ approved, rejected }) => approved + rejected;
+
+/** What people have made of an ended run. */
+export function reviewFigures(run, tally) {
+  if (!tally || run.dry_run || !TERMINAL.has(run.status) || !run.rows_processed) return [];
+  const reviewed = countReviewed(tally);
+  return [["Reviewed", count(reviewed), reviewed ? `${count(tally.approved)} approved, ${count(tally.rejected)} rejected` : ""]];
 }
 
 const AI_STATES = { pending: "waiting", running: "under way", done: "done", partial: "not all", failed: "failed" };

@@ -5,7 +5,7 @@ import { confirmed, fill, h } from "./dom.js";
 import { clipped, line } from "./listing.js";
 import { STATUS, TERMINAL, ago, confidence, count, percent, plural, shortened } from "./words.js";
 
-export const HEADS = [["Match", ""], ["Status", ""], ["Documents", "number"], ["Matched", "number"], ["Mean confidence", "number"], ["Started", ""], ["Actions", "actions"]];
+export const HEADS = [["Match", ""], ["Status", ""], ["Documents", "number"], ["Match found", "number"], ["Mean confidence", "number"], ["Started", ""], ["Actions", "actions"]];
 
 /** Make a row; `update(run)` changes what is different, `tick()` what time changes. */
 export function runRow(run, name, { removed, failed }) {

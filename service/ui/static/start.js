@@ -216,7 +216,7 @@ function welcome() {
   const steps = [
     ["Upload a reference table", "Purchase orders, vendors, a customer list: what you match with. CSV or Excel."],
     ["Upload documents", "Invoices or payments, one a row. Which field compares to which column is suggested."],
-    ["Run, and review", "Sure matches are found by themselves. You look at what is unsure."],
+    ["Run, and review", "Sure matches are found by themselves. You look at what is worth a look."],
   ];
   return h("section", { class: "empty" },
     h("h2", {}, "Nothing has run yet"),

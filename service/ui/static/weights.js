@@ -10,12 +10,12 @@ export function reweigh(weights, place, value) {
   });
 }
 
-/** Whole percents that sum to 100: the largest remainders are rounded up. */
-export function percents(weights) {
+/** Whole percents that sum to 100, or other parts to `all`: the largest remainders are rounded up. */
+export function percents(weights, all = 100) {
   const sum = weights.reduce((total, each) => total + each, 0) || 1;
-  const exact = weights.map((each) => (each / sum) * 100);
+  const exact = weights.map((each) => (each / sum) * all);
   const whole = exact.map(Math.floor);
-  const left = 100 - whole.reduce((total, each) => total + each, 0);
+  const left = all - whole.reduce((total, each) => total + each, 0);
   const order = exact.map((each, place) => [each - whole[place], place]).sort((one, other) => other[0] - one[0] || one[1] - other[1]);
   for (const [, place] of order.slice(0, weights.length ? left : 0)) whole[place] += 1;
   return whole;

@@ -20,8 +20,6 @@ const tenths = (share) => (share > 0 && share < 1 ? Math.min(999, Math.max(1, Ma
 
 /** A share in percent, with one digit after the point where there is one to show. */
 export const percent = (value) => (isNothing(value) ? "–" : `${tenths(value) / 10} %`);
-/** What is left of a share, so that both add up to 100 as they are shown. */
-export const rest = (value) => percent((1000 - tenths(value)) / 1000);
 /** The same for confidences and scores, rounded down: what is below a threshold never looks as if it reached it. */
 export const confidence = (value) => (isNothing(value) ? "–" : `${Math.floor(value * 1000 + 1e-3) / 10} %`);
 /** What a control in percent holds for a share, and back. */
