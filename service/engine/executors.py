@@ -7,14 +7,15 @@ run() ─► queue ─► keeper ⇄ child process      one keeper task owns one
 import asyncio
 import pickle
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 import structlog
 
+from service.domain.errors import MatchingFailedError
 from service.engine import pool_process
 from service.engine.calls import Failure
 
@@ -29,6 +30,13 @@ CALL_LIMIT_SECONDS = 300.0
 # A call that nobody waits for any more may end by itself for so long; then its process is killed.
 ABANDONED_SECONDS = 1.0
 SPAWN_RETRY_SECONDS = 1.0
+# As often a process may fail to start, one try after the other, while calls wait for it.
+START_TRIES = 30
+
+NO_PROCESS = (
+    "No process could be started to match documents: look at the service's log, start the service "
+    "again, then run again."
+)
 
 
 class LossReason(StrEnum):
@@ -112,11 +120,14 @@ class _Call:
 class LocalPool:
     """A fixed number of processes on this machine; use `local_pool`."""
 
-    def __init__(self, size: int, preload: tuple[str, ...]) -> None:
+    def __init__(self, size: int, preload: tuple[str, ...], start_tries: int) -> None:
         """Prepare for `size` processes that import the modules `preload` when they start."""
         self.size = size
         self._preload = preload
         self._calls: asyncio.Queue[_Call] = asyncio.Queue()
+        self._running = 0
+        self._failed_starts = 0
+        self._most_failed_starts = start_tries * size
 
     async def run(
         self,
@@ -156,14 +167,34 @@ class LocalPool:
         while True:
             try:
                 async with pool_process.started(self._preload) as child:
-                    while True:
-                        await self._feed(child)
+                    with self._counted():
+                        while True:
+                            await self._feed(child)
             except _ChildDiedError as error:
                 log.warning("pool_process_died", action="replace", reason=str(error))
             except (OSError, EOFError) as error:
                 # Too many processes or too little memory now: the calls wait.
                 log.warning("pool_process_not_started", action="retry", reason=str(error))
+                self._failed_starts += 1
+                if not self._running and self._failed_starts >= self._most_failed_starts:
+                    self._refuse_calls()
                 await asyncio.sleep(SPAWN_RETRY_SECONDS)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._running += 1
+        self._failed_starts = 0
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+    def _refuse_calls(self) -> None:
+        """Let no run wait for ever for processes that do not start."""
+        while not self._calls.empty():
+            call = self._calls.get_nowait()
+            if not call.answer.done():
+                call.answer.set_exception(MatchingFailedError(NO_PROCESS))
 
     async def _feed(self, child: asyncio.subprocess.Process) -> None:
         call = await self._calls.get()
@@ -189,9 +220,14 @@ class LocalPool:
 
 
 @asynccontextmanager
-async def local_pool(size: int, preload: tuple[str, ...] = ()) -> AsyncIterator[LocalPool]:
-    """Run a pool of `size` processes as long as the block lasts."""
-    pool = LocalPool(size, preload)
+async def local_pool(
+    size: int, preload: tuple[str, ...] = (), start_tries: int = START_TRIES
+) -> AsyncIterator[LocalPool]:
+    """Run a pool of `size` processes as long as the block lasts.
+
+    Calls raise MatchingFailedError when none starts in so many tries of each.
+    """
+    pool = LocalPool(size, preload, start_tries)
     async with asyncio.TaskGroup() as tasks:
         keepers = [tasks.create_task(pool.keep()) for _ in range(size)]
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service.domain.errors import MatchingFailedError
 from service.engine import executors
 from service.engine.executors import LossReason, Lost, local_pool
 from tests import jobs
@@ -79,6 +80,12 @@ async def test_starting_a_process_takes_nothing_of_a_calls_time() -> None:
         # Half of what the start takes.
         outcomes = [outcome async for outcome in pool.run(jobs.double, each([21]), 0.5)]
     assert outcomes == [42]
+
+
+async def test_no_call_waits_for_ever_for_processes_that_do_not_start() -> None:
+    async with local_pool(2, preload=("tests.no_such_module",), start_tries=1) as pool:
+        with pytest.raises(MatchingFailedError, match="No process could be started"):
+            await compute(pool, jobs.double, [1])
 
 
 async def test_processes_that_died_idle_cost_no_call_its_attempts() -> None:
