@@ -141,7 +141,7 @@ async def test_a_queue_that_cannot_be_read_leaves_the_one_that_is_there(
         await page.get_by_label("Queue").focus()
         await page.get_by_label("Queue").select_option("rejected")
         await tab.sees("The service cannot be reached.")
-        await expect(page.get_by_label("Queue")).to_have_value("matched")
+        await expect(page.get_by_label("Queue")).to_have_value("pending")
         await expect(page.get_by_label("Queue")).to_be_focused()
         assert "queue=pending" in page.url
 
