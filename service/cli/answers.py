@@ -18,7 +18,9 @@ _SUMMED_UP = frozenset({"repeated_id"})
 _POINTER_TO_MORE = re.compile(r" \([0-9]+ more under `errors`\)")
 _SHOWN_PLACES = 4
 
-_PASSING = frozenset({429, 500, 502, 503, 504})
+# Said by the service, or by a proxy before it, while it cannot.
+_BUSY = frozenset({429, 502, 503, 504})
+_BROKEN = 500
 
 
 class ClientError(MatchstreamError):
@@ -26,16 +28,25 @@ class ClientError(MatchstreamError):
 
     code: ClassVar[str] = "client_error"
 
-    def __init__(self, detail: str, status: int | None = None, problem: str = "") -> None:
-        """Keep the HTTP status (None: no answer came) and the code of the problem."""
+    def __init__(
+        self,
+        detail: str,
+        status: int | None = None,
+        problem: str = "",
+        *,
+        is_retryable: bool = False,
+    ) -> None:
+        """Keep the HTTP status (None: no answer came), and of the problem code and kind."""
         super().__init__(detail)
         self.status = status
         self.problem = problem
+        # The service says that it cannot now, and may in a moment.
+        self.is_busy = is_retryable or status in _BUSY
 
     @property
     def is_passing(self) -> bool:
-        """Whether the same may succeed in a moment: no answer came, or one that says so."""
-        return self.status is None or self.status in _PASSING
+        """Whether the same may succeed in a while: no answer came, or none that is final."""
+        return self.status is None or self.is_busy or self.status == _BROKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,12 @@ def refusal(url: str, reply: httpx2.Response) -> ClientError:
         problem = {}
     detail = str(problem.get("detail") or _bare(url, reply))
     sentence = " ".join([_POINTER_TO_MORE.sub("", detail), *_places(detail, problem)])
-    return ClientError(sentence, reply.status_code, str(problem.get("code", "")))
+    return ClientError(
+        sentence,
+        reply.status_code,
+        str(problem.get("code", "")),
+        is_retryable=problem.get("retryable") is True,
+    )
 
 
 def no_answer(url: str, error: httpx2.HTTPError) -> ClientError:

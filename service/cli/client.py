@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, Self, TypeAlias
 from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import httpx2
 
@@ -37,8 +38,8 @@ MAX_RECONNECTS = 40
 RECONNECT_SECONDS = 0.5
 # The longest pause, in first ones.
 MOST_PAUSES = 16
-# What only reads is asked again so often where it was answered that it may succeed in a moment.
-MAX_REPEATS = 3
+# So often a request is sent again: for 7.5 seconds.
+MAX_REPEATS = 4
 PAGE_SIZE = 200
 
 # Where the service is now, None where that is not known.
@@ -64,6 +65,7 @@ class Client:
         self.reconnect_seconds = reconnect_seconds
         self.url = checked_url(url)
         self._moved = moved
+        self._has_answered = False
         self._http = httpx2.AsyncClient(
             base_url=self.url,
             headers={"Authorization": f"Bearer {_checked_key(key)}"},
@@ -128,22 +130,36 @@ class Client:
     async def ask(self, method: str, path: str, **content: Any) -> JsonObject:
         """Send a request; return the JSON that comes back.
 
-        What only reads is asked again a few times while the service says that it cannot now.
-        Raises ClientError with the service's own sentence where it refuses, and with one of ours
-        where it does not answer.
+        All but uploads is sent again a few times while the service that has answered before is
+        away, or says that it cannot now: what changes something under a key by which that happens
+        once. Raises ClientError with the service's own sentence where it refuses, and with one of
+        ours where it does not answer.
         """
+        is_upload = "files" in content
+        if method != "GET" and not is_upload:
+            content["headers"] = {"Idempotency-Key": str(uuid4())}
         repeats = 0
         while True:
             try:
-                reply = await self._http.request(method, path, **content)
-                return answers.content(self.url, reply)
-            except httpx2.HTTPError as error:
-                raise answers.no_answer(self.url, error) from error
+                return await self._answer(method, path, content)
             except ClientError as error:
-                if method != "GET" or not error.is_passing or repeats == MAX_REPEATS:
+                if is_upload or repeats == MAX_REPEATS or not self._may_pass(error):
                     raise
             await self.wait(repeats)
             repeats += 1
+
+    async def _answer(self, method: str, path: str, content: dict[str, Any]) -> JsonObject:
+        try:
+            reply = await self._http.request(method, path, **content)
+        except httpx2.HTTPError as error:
+            raise answers.no_answer(self.url, error) from error
+        self._has_answered = True
+        return answers.content(self.url, reply)
+
+    def _may_pass(self, error: ClientError) -> bool:
+        """Whether to try again at once; what took too long already is not."""
+        is_away = isinstance(error.__cause__, httpx2.NetworkError | httpx2.RemoteProtocolError)
+        return error.is_busy or (self._has_answered and is_away)
 
     async def download(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a file that the service makes as it sends it."""

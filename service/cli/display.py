@@ -2,12 +2,14 @@
 
 from typing import Protocol
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
 from service.cli.answers import JsonObject, StreamedEvent
+from service.cli.tables import printable
 
 _PHASES = {
     "queued": "Waiting",
@@ -68,8 +70,9 @@ class Bar:
             self._draw(bar_line(progress, self._noun, self._width(), is_plain=self._is_plain()))
 
     def note(self, sentence: str) -> None:
-        """Draw the sentence in place of the bar."""
-        self._draw(sentence[: self._width()])
+        """Draw the sentence in place of the bar, as far as it fits."""
+        shown = printable(sentence)
+        self._draw(set_cell_size(shown, min(cell_len(shown), self._width())))
 
     def close(self) -> None:
         """Go to the next line, unless nothing was drawn."""
@@ -114,7 +117,7 @@ class Lines:
 
     def note(self, sentence: str) -> None:
         """Write the sentence."""
-        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(printable(sentence), highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from service.cli import left_behind, mappings, match
-from service.cli.answers import ClientError
+from service.cli.answers import ClientError, JsonObject
 from service.cli.client import Client
 from service.cli.display import Silence
 from service.cli.input_file import InputFile
@@ -135,8 +135,9 @@ async def test_a_run_stays_when_the_service_is_lost_sight_of(live: Live) -> None
 
     async def watched(url: str) -> None:
         async with matching(live, Keep.NEVER, url) as made:
-            await match.run(made, job(), Silence())
+            await match.run(made, job(), display)
 
+    display = Followed()
     lost: list[Callable[[], object]] = []
     server = await asyncio.start_server(pass_on, "127.0.0.1", 0)
     with pytest.RaisesGroup(pytest.RaisesExc(ClientError, match="The run may go on there")):
@@ -144,6 +145,7 @@ async def test_a_run_stays_when_the_service_is_lost_sight_of(live: Live) -> None
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             tasks.create_task(watched(url))
             await live.executor.has_taken.wait()
+            await display.has_shown.wait()
             server.close()
             for cut in lost:
                 cut()
@@ -151,6 +153,18 @@ async def test_a_run_stays_when_the_service_is_lost_sight_of(live: Live) -> None
     run = (await live.get("/v1/matching/runs"))["data"][0]
     assert (await live.wait_until_ended(run))["status"] == "completed"
     assert grown(await counts(live), before) == [1, 1, 1, 1]
+
+
+class Followed(Silence):
+    """Tells that the run is followed."""
+
+    def __init__(self) -> None:
+        """Nothing is shown yet."""
+        self.has_shown = asyncio.Event()
+
+    def show(self, progress: JsonObject) -> None:  # type: ignore[explicit-override] # from 3.12
+        """Take note of what comes."""
+        self.has_shown.set()
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,6 +5,7 @@ from io import StringIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from service.cli import display
@@ -50,6 +51,17 @@ def test_a_line_never_exceeds_its_width(
 
 def test_without_unicode_it_is_drawn_in_ascii() -> None:
     assert "###---" in display.bar_line(HALF, "docs", 30, is_plain=True)
+
+
+def test_a_sentence_fits_its_line_and_moves_nothing_whatever_a_file_is_called() -> None:
+    written = StringIO()
+    console = Console(file=written, force_terminal=True, width=200, _environ={"TERM": "xterm"})
+    bar = display.Bar(console, "x")
+    bar.note("Sending " + "東京" * 40 + "\x1b[31m.csv")
+    bar.note("Sending \x1b[31ma.csv")
+    first, second = written.getvalue().split("Sending ")[1:]
+    assert cell_len("Sending " + first.partition("\r")[0]) <= display.WIDEST
+    assert second == "\ufffd[31ma.csv"
 
 
 def test_what_shows_progress_depends_on_the_terminal() -> None:
