@@ -67,6 +67,13 @@ async def is_bound_elsewhere(connection: Connection, box: SecretBox) -> bool:
     return bound_to not in (None, box.fingerprint)
 
 
+async def is_here(connection: Connection, data_dir: Path, given: str | None) -> bool:
+    """Whether the key that the database is bound to is the given one, or in the data directory."""
+    key = given or private_file.read(data_dir / FILE_NAME)
+    bound_to = await connection.fetchval(_FINGERPRINT)
+    return key is not None and bound_to == SecretBox(key).fingerprint
+
+
 _LET_GO = "DELETE FROM secret_key"
 _DISABLE = """
 UPDATE webhooks

@@ -7,7 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from service.cli import upkeep
 from service.domain.errors import ConflictError, StartupError
+from service.settings import Settings
 from service.store import secret_key
 from service.store.database import Database
 from service.store.secret_box import SecretBox, UndecipherableError
@@ -97,3 +99,18 @@ async def test_a_key_that_cannot_be_read_or_written_is_named(
     (tmp_path / "file").touch()
     with pytest.raises(StartupError, match=r"cannot be read|not writable"):
         await secret_key.open_box(database, tmp_path / "file", None)
+
+
+async def test_a_key_is_forgotten_only_where_it_is_lost(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    settings = Settings(database_url=database_url, data_dir=tmp_path)
+    box = await secret_key.open_box(database, tmp_path, None)
+    async with database.transaction() as connection:
+        await secret_key.bind(connection, box)
+    with pytest.raises(StartupError, match="is not lost"):
+        await upkeep.forget_secret_key(settings)
+    assert (await secret_key.open_box(database, tmp_path, None)).fingerprint == box.fingerprint
+    (tmp_path / secret_key.FILE_NAME).unlink()
+    await upkeep.forget_secret_key(settings)
+    assert (await secret_key.open_box(database, tmp_path, None)).fingerprint != box.fingerprint
