@@ -36,7 +36,6 @@ class SystemResolver:
             raise UnknownNameError("too many names are being looked up already")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Sequence[str]] = loop.create_future()
-        self._under_way += 1
 
         def ask() -> None:
             addresses, error = _look_up(host, port)
@@ -44,7 +43,11 @@ class SystemResolver:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._finish, answer, addresses, error)
 
-        threading.Thread(target=ask, name="name-resolution", daemon=True).start()
+        try:
+            threading.Thread(target=ask, name="name-resolution", daemon=True).start()
+        except RuntimeError as error:
+            raise UnknownNameError("the system has no thread left to ask it with") from error
+        self._under_way += 1
         return await answer
 
     def _finish(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ssl
+import threading
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -191,6 +192,21 @@ async def test_the_system_is_asked_for_names() -> None:
     resolve = SystemResolver(max_questions=0)
     with pytest.raises(UnknownNameError, match="too many names"):
         await resolve("localhost", 80)
+
+
+async def test_a_question_that_could_not_be_asked_takes_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    resolve = SystemResolver(max_questions=1)
+    with monkeypatch.context() as shortage:
+        shortage.setattr(threading.Thread, "start", refuse)
+        for _ in range(2):
+            with pytest.raises(UnknownNameError, match="no thread"):
+                await resolve("localhost", 80)
+    assert await resolve("localhost", 80)
 
 
 async def connections_of(poster: webhook_posts.Poster, hooks: Sequence[Receiver]) -> int:
