@@ -5,17 +5,17 @@ rejected match is left out for its document in later runs, for as long as the re
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.domain import representation
+from service.domain import configs, representation
 from service.domain.errors import ConflictError, NotFoundError
 from service.domain.events import EventType
 from service.domain.identifiers import ReferenceRowId, ResultId, RunId
 from service.domain.results import MatchResult, ResolvedBy, ReviewStatus
 from service.domain.runs import TERMINAL_STATUSES, Run
-from service.store import events, results, runs
+from service.store import events, results, run_lifecycle, runs
 from service.store.database import Connection
 from service.store.results import ResultFilter
 
@@ -115,7 +115,7 @@ async def record(
     reviewers = {each.result_id: each.reviewer for each in verdicts}
     ids = list(done)
     await connection.execute(_KEEP_HISTORY, run.id, ids, [reviewers[each] for each in ids])
-    await _reject_pairs(connection, run, ids)
+    await _reject_pairs(connection, run, done)
     ended = [status.value for status in TERMINAL_STATUSES]
     counted = await connection.fetchrow(_COUNT_EVENTS, run.id, ended, len(ids))
     if counted is None:
@@ -148,13 +148,13 @@ JOIN reference_versions v
 JOIN reference_rows row
   ON row.generation = v.generation
  AND row.row_id = said.matched_reference_row_id AND row.position < v.row_count
-WHERE said.run_id = $1 AND said.id = ANY($2::uuid[]) AND said.status = 'rejected'
+WHERE said.run_id = $1 AND said.id = ANY($2::uuid[])
   AND NOT EXISTS (
-      SELECT 1 FROM json_each(said.evidence) AS matched (key, part),
+      SELECT 1 FROM json_each(said.evidence) AS matched (key, part)
+      JOIN unnest($3::text[], $4::text[]) AS mapped (key, source) USING (key),
            LATERAL (SELECT coalesce((part -> 'document_value')::jsonb, 'null') AS then,
-                           coalesce(d.fields -> key, d.fields -> split_part(key, '→', 1), 'null')
-                           AS now) AS value
-      WHERE key <> 'ai' AND CASE
+                           coalesce(d.fields -> source, 'null') AS now) AS value
+      WHERE CASE
           WHEN jsonb_typeof(value.then) = 'number' AND jsonb_typeof(value.now) = 'number'
           THEN value.then::float8 <> value.now::float8
           ELSE value.then <> value.now END
@@ -162,10 +162,16 @@ WHERE said.run_id = $1 AND said.id = ANY($2::uuid[]) AND said.status = 'rejected
 """
 
 
-async def _reject_pairs(connection: Connection, run: Run, ids: Sequence[ResultId]) -> None:
+async def _reject_pairs(
+    connection: Connection, run: Run, done: Mapping[ResultId, MatchResult]
+) -> None:
     """Let later runs leave out what is rejected now, and no longer what was before."""
-    await connection.execute(_FORGET_PAIRS, run.id, ids)
-    await connection.execute(_REJECT_PAIRS, run.id, ids)
+    await connection.execute(_FORGET_PAIRS, run.id, list(done))
+    rejected = [each.id for each in done.values() if each.status is ReviewStatus.REJECTED]
+    if rejected:
+        mappings = (await run_lifecycle.fetch_rules(connection, run)).field_mappings
+        keys, sources = configs.evidence_keys(mappings), [each.source for each in mappings]
+        await connection.execute(_REJECT_PAIRS, run.id, rejected, keys, sources)
 
 
 _COUNT_TO_REVIEW = """

@@ -64,6 +64,21 @@ async def test_a_rejected_pair_is_left_out_for_its_document_alone(live: Live) ->
     )
 
 
+async def test_it_is_left_out_whatever_its_fields_are_called(live: Live) -> None:
+    mappings = [
+        {"source": "a→b", "target": target, "strategy": "fuzzy", "weight": weight}
+        for target, weight in (("name", 0.9), ("number", 0.1))
+    ]
+    path = f"/v1/matching/configs/{live.world.config_id}"
+    body = {"field_mappings": mappings, "threshold": 0.1, "review_threshold": 0}
+    assert (await live.client.put(path, json=body)).status_code == 200
+    await put_document(live, **{"a→b": FIELDS["vendor"]})
+    run, result = await matched(live)
+    assert result["matched_reference_row_id"] == "ref_0"
+    await review(live, run, result, status="rejected")
+    assert "ref_0" not in candidates((await matched(live))[1])
+
+
 async def test_it_is_back_once_the_review_is_taken_back(live: Live) -> None:
     run, result = await matched(live)
     await review(live, run, result, status="rejected")
