@@ -1,7 +1,7 @@
 // What was sent to a webhook, and what was answered? Its deliveries, to look into and to send again.
 
 import { ask, withQuery } from "./api.js";
-import { fill, h } from "./dom.js";
+import { h } from "./dom.js";
 import { line, listing } from "./listing.js";
 import { ago, plural } from "./words.js";
 

@@ -3,7 +3,7 @@
 import { showData } from "./data.js";
 import { fill, h } from "./dom.js";
 import { showNew } from "./new.js";
-import { onUnheard, sendWhatWaits } from "./outbox.js";
+import { forgetUnheard, onUnheard, sendWhatWaits } from "./outbox.js";
 import { showResults } from "./results.js";
 import { showReview } from "./review.js";
 import { showRun } from "./run.js";
@@ -87,7 +87,8 @@ function sayConnection(state) {
 /** Say where verdicts were refused after one had gone on; the review of the run tells which. */
 function sayRefused(runIds) {
   refused.hidden = !runIds.length;
-  fill(refused, "Not every verdict was saved. ", runIds.map((id) => h("a", { href: `#/runs/${id}/review` }, "Look at what was not saved")));
+  fill(refused, "Not every verdict was saved. ", runIds.map((id) => h("a", { href: `#/runs/${id}/review` }, "Look at what was not saved")),
+    " ", h("button", { class: "small", onclick: forgetUnheard }, "Never mind"));
 }
 
 function problem(error) {

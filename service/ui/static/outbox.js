@@ -22,6 +22,12 @@ export function onUnheard(tell) {
   tellUnheard = () => tell([...boxes].filter(([, box]) => box.unheard()).map(([runId]) => runId));
 }
 
+/** Let what nobody looked at be forgotten. */
+export function forgetUnheard() {
+  for (const box of boxes.values()) box.forget();
+  tellUnheard();
+}
+
 /** Send what a tab that was loaded anew had not sent yet, wherever in the pages one is now. */
 export function sendWhatWaits() {
   for (const key of Object.keys(sessionStorage)) if (key.startsWith(PLACE)) outboxOf(key.slice(PLACE.length)).retry();
@@ -113,6 +119,7 @@ function open(runId) {
     size: () => items.length,
     trouble: () => trouble,
     unheard: () => unheard.length,
+    forget: () => unheard.splice(0),
     retry: () => items.length && pump(),
     /**
      * Hear `saved(item, result)`, `refused(item, error)` and `changed()`, what was refused before too;

@@ -228,8 +228,9 @@ function reviewer(here, state, parts) {
     },
     refused: attempt(async (item, error) => {
       state.undo = state.undo.filter((before) => before.id !== item.id);
-      const now = error.status === 404 ? null : await ask("GET", `${runPath(state.runId)}/results/${item.id}`);
-      const why = error.status === 412 ? reviewedMeanwhile(now) : error.message;
+      // That it was refused is told also where nobody can say what is there now.
+      const now = await ask("GET", `${runPath(state.runId)}/results/${item.id}`).catch(() => null);
+      const why = error.status === 412 && now ? reviewedMeanwhile(now) : error.message;
       state.refused.push({ id: item.id, text: `${item.label}: yours was not saved. ${why}` });
       if (now) renew(now);
       troubles();

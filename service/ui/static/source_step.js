@@ -1,6 +1,5 @@
 // Which table, which documents? One step of a new match: upload some, or use what is there.
 
-import { withQuery } from "./api.js";
 import { choice, field, fill, h } from "./dom.js";
 import { searchable } from "./listing.js";
 import { COLLECTION_HEADS, TABLE_HEADS, collectionLine, deleteCollection, deleteTable, readCollections, readTables, remover, tableLine } from "./sources.js";
@@ -141,7 +140,7 @@ function nameCollection(proposed, known) {
     fields: [field("Name of the collection", name), note],
     request: (form) => {
       form.append("collection", name.value.trim() || free);
-      return { method: "POST", path: withQuery("/v1/documents", {}) };
+      return { method: "POST", path: "/v1/documents" };
     },
   };
 }

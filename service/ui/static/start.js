@@ -122,8 +122,9 @@ async function readRuns(wanted) {
       if (read.data.some((run) => !run.dry_run)) return;
     }
   };
+  // Begin anew with the newest ones and those under way; the others are read again on demand.
   const renew = (newest) => {
-    runs.clear();
+    for (const run of [...runs.values()]) if (TERMINAL.has(run.status)) runs.delete(run.id);
     take(newest);
   };
   /** What the stream did not tell: runs that began and ended before it, or while it was away. */
@@ -132,13 +133,10 @@ async function readRuns(wanted) {
     const lost = [...runs.values()].filter((run) => !TERMINAL.has(run.status) && !there.has(run.id));
     const newest = await readPage(null);
     const isGap = newest.pagination.has_more && newest.data.at(-1).id > newestRead;
-    if (isGap || runs.size > MOST_RUNS) {
-      renew(newest);
-      return newest.data;
-    }
+    const fresh = newest.data.filter((run) => !runs.has(run.id));
+    if (isGap) renew(newest);
     const read = new Set(newest.data.map((run) => run.id));
     const others = await Promise.all(lost.filter((run) => !read.has(run.id)).map((run) => ask("GET", runPath(run.id)).catch(() => run)));
-    const fresh = newest.data.filter((run) => !runs.has(run.id));
     for (const run of [...newest.data, ...others]) if (isNewer(run, runs.get(run.id))) runs.set(run.id, run);
     return fresh;
   };
