@@ -37,9 +37,14 @@ _UNREACHABLE = (
     asyncpg.InsufficientResourcesError,
     # "cannot switch to state …": the driver used a connection that was cut under it.
     asyncpg.InternalClientError,
+    # It has become a standby, and another one takes changes.
+    asyncpg.ReadOnlySQLTransactionError,
     ConnectionError,
     TimeoutError,
 )
+# What is to be begun again as it is: the server chose another change in a deadlock, or a newer
+# release has changed a table under us, and what the driver knew of it is forgotten now.
+_TO_REPEAT = (asyncpg.TransactionRollbackError, asyncpg.InvalidCachedStatementError)
 _CANNOT_CONNECT = (*_UNREACHABLE, asyncpg.PostgresError, OSError)
 
 # What the server lacks, as its administrator has to hear it.
@@ -245,14 +250,14 @@ async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise UnavailableError where the server went away or broke a deadlock."""
+    """Raise UnavailableError where the server went away, or what was asked is to be repeated."""
     try:
         yield
     except TimeoutError as error:
         raise TookTooLongError(
             "The database took too long to answer: try again in a moment."
         ) from error
-    except asyncpg.TransactionRollbackError as error:
+    except _TO_REPEAT as error:
         raise UnavailableError("Another change went before: try again in a moment.") from error
     except _UNREACHABLE as error:
         raise unreachable(error) from error

@@ -46,7 +46,7 @@ async def test_an_address_that_is_none_is_unavailable() -> None:
             pass
 
 
-@pytest.mark.parametrize("code", ["40P01", "40001"])
+@pytest.mark.parametrize("code", ["40P01", "40001", "25006"])
 async def test_a_change_that_has_to_give_way_to_another_is_unavailable(
     database: Database, code: str
 ) -> None:
@@ -55,6 +55,23 @@ async def test_a_change_that_has_to_give_way_to_another_is_unavailable(
             await connection.execute(
                 f"DO $$ BEGIN RAISE EXCEPTION 'gave way' USING ERRCODE = '{code}'; END $$"
             )
+
+
+async def test_a_table_that_a_newer_release_has_changed_is_read_at_the_second_try(
+    database: Database,
+) -> None:
+    async def read() -> object:
+        async with database.transaction() as connection:
+            return await fetch_one(
+                connection, "SELECT * FROM secret_key RIGHT JOIN (SELECT) ON true"
+            )
+
+    async with database.connection() as other:
+        await read()
+        await other.execute("ALTER TABLE secret_key ADD COLUMN new int")
+        with pytest.raises(UnavailableError, match="try again"):
+            await read()
+        await read()
 
 
 async def test_a_wrong_statement_is_no_matter_of_availability(database: Database) -> None:
