@@ -6,9 +6,11 @@ One transaction holds the decisions, the counters, what they cost, and the event
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from service.ai.prompt import Decision
 from service.domain.ai import AiDecision, AiVerdict, Usage
+from service.domain.errors import LeaseLostError, UnavailableError
 from service.domain.runs import Lease, Run, RunWarning
 from service.engine import questions
 from service.engine.chunks import MAX_SAMPLE_LENGTH
@@ -20,6 +22,7 @@ from service.store.database import Connection
 
 # Of what needs no answer of the model, no more is taken as long as so many decisions wait.
 MAX_UNWRITTEN = 1_000
+LAST_WRITE_SECONDS = 1.0
 # How often the workers of all processes are counted, which share the limits.
 COUNT_SECONDS = 2.0
 
@@ -98,11 +101,18 @@ class Outbox:
 
         Raises LeaseLostError, with nothing written, when the run is no longer ours.
         """
-        while not self._is_closed:
-            await self._filled.wait()
-            self._filled.clear()
-            await self._write()
-            await asyncio.sleep(COMMIT_INTERVAL_SECONDS)
+        try:
+            while not self._is_closed:
+                await self._filled.wait()
+                self._filled.clear()
+                await self._write()
+                await asyncio.sleep(COMMIT_INTERVAL_SECONDS)
+        except asyncio.CancelledError:
+            # Where the service stops the run is still ours, and what waits is paid already.
+            with suppress(LeaseLostError, UnavailableError, TimeoutError):
+                async with asyncio.timeout(LAST_WRITE_SECONDS):
+                    await self._write()
+            raise
         await self._write()
 
     def close(self) -> None:
