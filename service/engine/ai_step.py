@@ -50,7 +50,7 @@ async def carry_out(
     the database is away.
     """
     if progress.run.dry_run:
-        return await _estimate(database, plan, progress, rules)
+        return await _estimate(database, tools, plan, progress, rules)
     if progress.run.ai is None:
         return None
     if tools is None:
@@ -103,21 +103,35 @@ def _is_about_the_run(error: Exception) -> bool:
 
 
 async def _estimate(
-    database: Database, plan: Plan, progress: Progress, rules: MatchingRules
+    database: Database,
+    tools: AiTools | None,
+    plan: Plan,
+    progress: Progress,
+    rules: MatchingRules,
 ) -> AiFigures:
-    """Say what the pass would take, from a sample of its documents."""
+    """Say what the pass would take, from a sample of its documents.
+
+    What is answered already costs nothing; what requests took before tells what they will take.
+    """
     await _choose(progress, rules)
     documents = (progress.run.ai.to_resolve or 0) if progress.run.ai else 0
     step = math.ceil(max(documents, 1) / SAMPLE_DOCUMENTS)
+    model = tools.resolver.model if tools else ""
     async with database.connection() as connection:
         sample = await ai_decisions.fetch_sample(connection, progress.run.id, step)
-    if not sample:
-        return AiFigures(status=AiStatus.PENDING, to_resolve=0, is_estimate=True)
-    cases = await questions.read_cases(sample, "")
-    size = sum(case.size for case in cases) / len(cases)
+        cases = await questions.read_cases(sample, model)
+        known = await ai_decisions.recall(
+            connection, progress.run.workspace_id, [case.identity for case in cases]
+        )
+    open_cases = [case for case in cases if case.identity not in known and not case.is_empty]
+    if not open_cases:
+        return AiFigures(status=AiStatus.PENDING, to_resolve=documents, is_estimate=True)
+    asked = math.ceil(documents * len(open_cases) / len(cases))
+    size = sum(case.size for case in open_cases) / len(open_cases)
     together = max(1, min(plan.documents_per_request, int(REQUEST_BYTES / size)))
-    requests = math.ceil(documents / together)
-    load = Expectation().of(round(size * documents), documents)
+    requests = math.ceil(asked / together)
+    expectation = tools.expectation if tools else Expectation()
+    load = expectation.of(round(size * asked), asked)
     usage = Usage(
         input_tokens=round(load.input_tokens),
         output_tokens=round(load.output_tokens),

@@ -182,6 +182,18 @@ async def test_a_dry_run_says_what_the_pass_would_take_and_asks_nothing(ai: AiLi
         assert real[name] / 3 < estimated[name] < real[name] * 3, name
 
 
+async def test_a_dry_run_knows_what_is_answered_and_what_requests_have_taken(ai: AiLive) -> None:
+    first = (await ai.resolved())["ai"]
+    again = (await ai.live.completed(dry_run=True, ai=True))["ai"]
+    assert (again["to_resolve"], again["requests"], again["cost_usd"]) == (6, 0, 0)
+    world = ai.live.world
+    await add_documents(world.database, world.workspace_id, more_borderline(6, 6))
+    more = (await ai.live.completed(dry_run=True, ai=True))["ai"]
+    assert (more["to_resolve"], more["requests"]) == (12, first["requests"])
+    for name in ("input_tokens", "output_tokens"):
+        assert more[name] == pytest.approx(first[name], rel=0.2), name
+
+
 async def test_without_a_key_every_way_to_the_pass_is_refused_up_front(
     database_url: str, tmp_path: Path
 ) -> None:
