@@ -1,4 +1,4 @@
-# What a user calls: run, install, test, check, bench. `make pin` renews deploy/requirements*.txt.
+# What a user calls; `make help` lists it.
 PYTHON ?= python3
 VENV := .venv
 # Two cores are a quarter idle with two: tests wait for processes, timers and disks.
@@ -8,58 +8,61 @@ KERNEL := deploy/compile_kernel.py $(wildcard service/matching/kernel/*)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) --require-hashes --only-binary :all: -r
 
-.PHONY: run install test check bench bench-ai bench-api bench-quality fake-ai chaos fuzz format \
+.PHONY: help run install test check bench bench-ai bench-api bench-quality fake-ai chaos fuzz format \
 	pin clean
 
-run: $(VENV)/.runtime
+run: $(VENV)/.runtime ## starts the service with the sample
 	@exec $(BIN)/matchstream demo
 
-install: $(VENV)/.everything
+help: ## lists these
+	@awk -F ':.* ## ' '/^[a-z-]+:.* ## / {printf "%-15s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: $(VENV)/.everything
+install: $(VENV)/.everything ## makes .venv with everything
+
+test: $(VENV)/.everything ## runs the whole test suite
 	@rm -rf .coverage && mkdir .coverage
 	$(BIN)/coverage run -m pytest -n $(TESTS_AT_ONCE) --dist worksteal $(PYTEST)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='service/domain/*,service/matching/*'
 
-check: $(VENV)/.everything
+check: $(VENV)/.everything ## checks format, lint, types, layers and dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry service
 
-bench: $(VENV)/.everything
+bench: $(VENV)/.everything ## runs the benchmarks (ONLY="search index" for some)
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 
 # SECONDS: how long each measurement takes.
 SECONDS ?= 60
-bench-ai: $(VENV)/.everything
+bench-ai: $(VENV)/.everything ## measures the AI pass against the stand-in (SECONDS=60)
 	$(BIN)/python -m tests.benchmarks.bench_ai --seconds $(SECONDS)
 
-fake-ai: $(VENV)/.everything
+fake-ai: $(VENV)/.everything ## starts the stand-in for the Anthropic API
 	@exec $(BIN)/python -m tests.fake_ai
 
-bench-quality: $(VENV)/.everything
+bench-quality: $(VENV)/.everything ## measures accuracy by scorer and option
 	$(BIN)/python -m tests.benchmarks.bench_quality
 
 # SEED: which of all campaigns; a random one where it is not given.
 KILLS ?= 100
-chaos: $(VENV)/.everything
+chaos: $(VENV)/.everything ## kills processes while runs are under way (KILLS=100)
 	$(BIN)/python -m tests.acceptance.chaos $(KILLS) $(SEED)
 
 # ROUND_SECONDS: how long each side is asked in a round.
 ROUND_SECONDS ?= 2
-bench-api: $(VENV)/.everything
+bench-api: $(VENV)/.everything ## measures polling and reading (ROUND_SECONDS=2)
 	$(BIN)/python -m tests.benchmarks.bench_api --seconds $(ROUND_SECONDS)
 
 # EXAMPLES: requests per operation and kind.
 EXAMPLES ?= 100
-fuzz: $(VENV)/.everything
+fuzz: $(VENV)/.everything ## sends the API what its description allows, and what not (EXAMPLES=100)
 	$(BIN)/python -m tests.fuzz --examples $(EXAMPLES)
 
-format: $(VENV)/.everything
+format: $(VENV)/.everything ## writes all code in one form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -78,6 +81,7 @@ $(VENV)/.runtime: deploy/requirements.txt pyproject.toml $(KERNEL) | $(BIN)/pyth
 	@touch $@
 
 $(VENV)/.everything: deploy/requirements-dev.txt deploy/requirements-client.txt $(VENV)/.runtime
+	@echo "Installing the tools for tests and checks into $(VENV) (once, about a minute) ..."
 	@$(PINNED) deploy/requirements-dev.txt
 	@$(PINNED) deploy/requirements-client.txt --upgrade --target $(VENV)/client-tools
 	@touch $@
@@ -86,12 +90,14 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make pin' \
 	--only-binary :all:
 
-pin: $(VENV)/.runtime
+pin: $(VENV)/.runtime ## renews the pinned dependencies
 	$(PIP) uv
 	$(UV_COMPILE) --extra embedded --group build pyproject.toml -o deploy/requirements.txt
 	$(UV_COMPILE) --extra embedded --group dev -c deploy/requirements.txt pyproject.toml \
 		-o deploy/requirements-dev.txt
 	$(UV_COMPILE) --group pyproject.toml:client -o deploy/requirements-client.txt
 
-clean:
-	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## removes what the other targets have made, not your data
+	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
+		build dist *.egg-info service/matching/_kernel.so service/matching/_kernel.unfinished
+	find deploy service tests -name __pycache__ -exec rm -rf {} +

@@ -3,15 +3,16 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-import httpx2
-
+from service.domain.webhooks import PING
 from tests.service_process import COMMAND, ServiceProcess, running
 
 ROOT = Path(__file__).parents[2]
@@ -19,30 +20,30 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 END_OF_BLOCK = "--- end of block ---"
 # A run of the README has ended when it is cancelled: that answer, and no other, may be a refusal.
-CURL = """
-curl() {
-  case "$*" in
-    */cancel) command curl --silent --show-error --max-time 10 "$@" ;;
-    *) command curl --silent --show-error --fail --max-time 10 "$@" ;;
-  esac
-}
+CURL = f"""\
+#!/bin/sh
+case "$*" in
+  */cancel) exec {shutil.which("curl")} --silent --show-error --max-time 10 "$@" ;;
+  *) exec {shutil.which("curl")} --silent --show-error --fail --max-time 10 "$@" ;;
+esac
 """
+RECEIVER = "127.0.0.1:9000"
+LOCAL_WEBHOOKS = {
+    "MATCHSTREAM_WEBHOOK_ALLOW_HTTP": "true",
+    "MATCHSTREAM_WEBHOOK_NETWORKS": "127.0.0.1",
+}
 
 
 def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
-    with stand_in() as extra, running(tmp_path / "data", extra=extra) as service:
-        answers = paste([block for block in BLOCKS if "$" in block], service, tmp_path)
-        (commands,) = [block for block in BLOCKS if "matchstream match" in block]
-        proposed = paste([commands.replace(".venv/bin/matchstream", COMMAND)], service, tmp_path)
-    assert "--map vendor_name=vendor:fuzzy" in proposed[0]
+    answers, proposed = paste_all(tmp_path)
+    assert "--map vendor_name=vendor:fuzzy" in proposed
     assert (tmp_path / "matched.csv").read_text(encoding="utf-8-sig").count("4711") > 0
     # `pick`, and the config's id, print nothing.
     _, _, _, watched, read, reviewed, second_page, resumed, happened, polled, *rest = answers
     once, cancelled, sample, added, exported, counted, history, deleted, *rest = rest
-    hooked, pinged, made_key, *of_ai = rest
-    estimated, resolved, by_model = of_ai
+    hooked, pinged, made_key, estimated, resolved, by_model = rest
     assert "event: run." in watched
-    progress, results = [json.loads(answer) for answer in re.split(r"(?<=\})(?=\{\"data)", read)]
+    progress, results = [json.loads(answer) for answer in read.splitlines()]
     assert progress["rows_processed"] == 2
     matched = {row["document_id"]: row["matched_reference_row_id"] for row in results["data"]}
     assert matched == {"A-1": "4711", "A-2": "4712"}
@@ -71,26 +72,53 @@ def test_the_commands_lead_to_results_and_beyond(tmp_path: Path) -> None:
     said = [row["evidence"]["ai"] for row in json.loads(by_model)["data"]]
     assert [each["decision"] for each in said] == ["match"]
     assert json.loads(hooked)["secret"].startswith("whsec_")
-    ping, deliveries = [json.loads(answer) for answer in re.split(r"(?<=\})(?=\{\"data)", pinged)]
+    ping, deliveries = [json.loads(answer) for answer in pinged.splitlines()]
     # A run begun before may have ended since, which is delivered too.
     assert ping["id"] in [each["id"] for each in deliveries["data"]]
 
 
-def test_the_receiver_shows_what_comes() -> None:
+def paste_all(folder: Path) -> tuple[list[str], str]:
+    """Paste what a reader pastes, with all that runs beside it; return what each block printed."""
+    [allowing] = [block for block in BLOCKS if block.startswith("MATCHSTREAM_WEBHOOK")]
+    assert allowing.split()[:-2] == [f"{name}={value}" for name, value in LOCAL_WEBHOOKS.items()]
+    with (
+        stand_in() as of_ai,
+        receiver() as (hook, received),
+        running(folder / "data", extra=of_ai | LOCAL_WEBHOOKS) as service,
+    ):
+        blocks = [block.replace(RECEIVER, hook) for block in BLOCKS if "$" in block]
+        answers = paste(blocks, service, folder)
+        assert any(json.loads(line)["type"] == PING for line in received)
+        (commands,) = [block for block in BLOCKS if "matchstream match" in block]
+        [proposed] = paste([commands.replace(".venv/bin/matchstream", COMMAND)], service, folder)
+    return answers, proposed
+
+
+def test_an_answer_without_the_value_is_shown() -> None:
+    [first, *_] = [block for block in BLOCKS if "pick()" in block]
+    for answer in ('{"detail": "The API key is unknown."}', "no JSON"):
+        done = subprocess.run(
+            ["bash", "-c", f"{first}\necho '{answer}' | pick '[\"id\"]'"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", answer)
+
+
+@contextmanager
+def receiver() -> Iterator[tuple[str, IO[str]]]:
+    """Run the README's receiver on a free port; yields where it is, and what it prints."""
     (block,) = [block for block in BLOCKS if "HTTPServer" in block]
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    script = block.replace("9000", str(port)).replace("python3 - ", f"exec {sys.executable} - ")
+        port = str(free.getsockname()[1])
+    script = block.replace("9000", port).replace("python3 - ", f"exec {sys.executable} - ")
     with subprocess.Popen(
         ["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdout is not None
         try:
-            transport = httpx2.HTTPTransport(retries=8)
-            with httpx2.Client(transport=transport, trust_env=False) as client:
-                reply = client.post(f"http://127.0.0.1:{port}/", json={"type": "run.completed"})
-            assert reply.status_code == 204
-            assert json.loads(process.stdout.readline()) == {"type": "run.completed"}
+            yield RECEIVER.replace("9000", port), process.stdout
         finally:
             process.terminate()
 
@@ -115,13 +143,17 @@ def stand_in() -> Iterator[dict[str, str]]:
 
 def paste(blocks: list[str], service: ServiceProcess, folder: Path) -> list[str]:
     """Paste the blocks into one shell; return what each printed."""
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    (programs / "curl").write_text(CURL)
+    (programs / "curl").chmod(0o755)
     script = f"\necho '{END_OF_BLOCK}'\n".join(blocks)
     script = script.replace("KEY=ms_...", f"KEY={service.key}")
     script = script.replace("URL=http://127.0.0.1:8000", f"URL={service.url}")
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", CURL + script],
+        ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
-        env={"PATH": os.defpath, "MATCHSTREAM_DATA_DIR": str(service.data_dir)},
+        env={"PATH": f"{programs}:{os.defpath}", "MATCHSTREAM_DATA_DIR": str(service.data_dir)},
         capture_output=True,
         text=True,
         check=False,

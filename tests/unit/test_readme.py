@@ -1,6 +1,7 @@
 """Does the README list the settings, the make targets and the commands as they are?"""
 
 import re
+import subprocess
 from html import unescape
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_every_make_target_it_names_exists_and_is_run_somewhere() -> None:
     named = set(re.findall(r"make ([a-z]+(?:-[a-z]+)*)", README))
     assert named == {
         "run", "install", "test", "check", "bench", "bench-ai", "bench-api", "bench-quality",
-        "chaos", "fake-ai", "fuzz",
+        "chaos", "clean", "fake-ai", "fuzz", "help",
     }  # fmt: skip
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in named)
     called = set(
@@ -53,10 +54,29 @@ def test_every_make_target_it_names_exists_and_is_run_somewhere() -> None:
     )
     # `make chaos` and `make fuzz` are what acceptance tests do in short; `make fake-ai` is the
     # program that the README's commands are tried with, and the floors of `make bench-quality` are
-    # those of a unit test.
-    assert named == called | {"run", "chaos", "fake-ai", "fuzz", "bench-quality"}
+    # those of a unit test; `make clean` and `make help` are tried below.
+    assert named == called | {"clean", "help", "run", "chaos", "fake-ai", "fuzz", "bench-quality"}
     # `make run` is this command, which the acceptance tests start.
     assert "exec $(BIN)/matchstream demo" in makefile
+
+
+def test_make_lists_its_targets() -> None:
+    told = [line.split(maxsplit=1) for line in make("help").splitlines()]
+    listed = set(re.findall(r"^\| `make ([a-z-]+)`", README, re.MULTILINE))
+    assert listed == {target for target, _ in told} - {"format", "pin"}
+    assert all(words for _, words in told)
+
+
+def test_make_clean_leaves_nothing_that_is_made_but_the_data() -> None:
+    removed = make("--dry-run", "clean").split()
+    made = (ROOT / ".gitignore").read_text().split()
+    kept = {name.strip("/") for name in made} - set(removed)
+    assert kept == {"matchstream-data"}
+
+
+def make(*words: str) -> str:
+    """What `make` prints in the project's folder."""
+    return subprocess.check_output(["make", *words], cwd=ROOT, text=True)
 
 
 def test_every_command_is_listed() -> None:
