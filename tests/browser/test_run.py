@@ -199,6 +199,39 @@ async def test_a_bar_of_the_histogram_tells_its_number_and_leads_to_its_results(
         await expect(page.get_by_role("combobox", name="Review")).to_have_value("approved")
 
 
+async def test_a_match_with_a_close_second_is_shown_as_worth_a_look_everywhere(
+    browser: Browser, service: ServiceProcess
+) -> None:
+    fields = {"vendor_name": "MGLL Steel PLC", "amount": "3070.53"}
+    run_id = await make_run(service, "verdicts", [{"id": "S", "fields": fields}])
+    async with Client(service.url, service.key) as client:
+        found = [each async for each in client.run(run_id).results()]
+    ties = [each for each in found if each["uncertain"] and each["matched_reference_row_id"]]
+    assert [each["document_id"] for each in ties] == ["S"], "two orders of it are as near"
+    async with signed_in(browser, service, viewport=DESKTOP) as tab:
+        page = tab.page
+        await tab.go(f"/runs/{run_id}")
+        await has_figure(tab, "Matched", "0 0 %")
+        await has_figure(tab, "Worth a look", "1 100 %")
+        await has_figure(tab, "No match", "0 0 %")
+        bar = page.locator(".column", has=page.get_by_role("link", name="95 % to 100 %"))
+        await expect(bar.locator(".filled")).to_have_css("--ties", "100%")
+        await tab.go(f"/runs/{run_id}/results")
+        await page.get_by_role("combobox", name="Match").select_option("Worth a look")
+        await tab.sees("1 result like that")
+        await page.get_by_role("combobox", name="Match").select_option("Matched")
+        await tab.sees("No result is like that.")
+        await tab.go(f"/runs/{run_id}/review")
+        await tab.sees("worth a look: the second best is close")
+        await page.keyboard.press("a")
+        await tab.sees("S: approved.")
+        await tab.go(f"/runs/{run_id}")
+        await has_figure(tab, "Worth a look", "1 100 %, 0 not reviewed")
+        await has_figure(tab, "Reviewed", "1 1 approved, 0 rejected")
+        await tab.sees("Reviews do not change these figures")
+        assert await complaints(tab) == []
+
+
 async def test_many_results_are_walked_by_pages_in_either_order(
     browser: Browser, service: ServiceProcess
 ) -> None:

@@ -2,7 +2,7 @@
 
 import { ask, runPath, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
-import { VERDICTS } from "./verdicts.js";
+import { FILTERS as VERDICT_FILTERS, VERDICTS } from "./verdicts.js";
 import { count, percent, plural } from "./words.js";
 
 export const BINS = 20;
@@ -20,11 +20,20 @@ export const edge = (bin) => percent(bin / BINS);
 /** The bin that a confidence belongs to. */
 export const binOf = (confidence) => Math.min(BINS - 1, Math.floor(confidence * BINS));
 
+/** Bounds of a bin that begins no lower than `least`. */
+const boundsFrom = (bin, least = 0) => {
+  const { min_confidence: min, max_confidence: max } = bounds(bin);
+  return { min_confidence: Math.max(Number(min), least).toFixed(4), max_confidence: max };
+};
+
 /** Ask how many results each bin has, none below the bin `from`. */
 export async function counts(runId, filters = {}, from = 0) {
   return Promise.all(Array.from({ length: BINS }, async (_, bin) => (bin < from ? 0
-    : (await ask("GET", withQuery(`${runPath(runId)}/results`, { ...filters, ...bounds(bin), limit: 1 }))).pagination.total)));
+    : (await ask("GET", withQuery(`${runPath(runId)}/results`, { ...filters, ...boundsFrom(bin, filters.min_confidence), limit: 1 }))).pagination.total)));
 }
+
+/** How many results of each bin match with a close second: they are worth a look all the same. */
+export const countTies = (runId, { threshold }, filters = {}) => counts(runId, { ...filters, ...VERDICT_FILTERS.unsure, min_confidence: threshold }, binOf(threshold));
 
 /** What the results of a bin are, each with its share of the bin: a threshold may lie within. */
 export function kinds(bin, { threshold, review_threshold: review }) {

@@ -133,7 +133,7 @@ function reviewer(here, state, parts) {
   function change(at, changed) {
     const before = state.cards[at];
     const now = (state.cards[at] = { ...before, ...changed });
-    side.count(now.confidence, (now.status === "pending") - (before.status === "pending"));
+    side.count(now, (now.status === "pending") - (before.status === "pending"));
   }
 
   /** Hand a verdict to the outbox; the card shows it already. */

@@ -1,7 +1,7 @@
 // What stands beside the card? How what waits spreads, a range of it, approving many, and the keys.
 
 import { fill, h } from "./dom.js";
-import { binOf, counts, edge, histogram, redraw } from "./histogram.js";
+import { binOf, countTies, counts, edge, histogram, redraw } from "./histogram.js";
 import { rangeOver } from "./range.js";
 
 const KEYS = [["a", "approve"], ["r", "reject"], ["1–5", "choose a candidate"], ["s", "skip"], ["u", "undo"], ["j / k", "next / back"], ["n", "write a note"], ["?", "show keys"]];
@@ -17,16 +17,18 @@ export function reviewSide(here, state, actions) {
   const chosen = h("p", { class: "row ranged-to" });
   let mark = null;
   let values = null;
+  let ties = [];
   let spread = null;
   let asked = 0;
 
   async function refresh() {
     const mine = ++asked;
     try {
-      const read = await counts(state.runId, { status: "pending" });
+      const waiting = { status: "pending" };
+      const [read, close] = await Promise.all([counts(state.runId, waiting), countTies(state.runId, state.limits, waiting)]);
       if (here.signal.aborted || mine !== asked) return;
-      values = read;
-      spread = histogram(values, state.limits);
+      [values, ties] = [read, close];
+      spread = histogram(values, state.limits, { ties });
       mark = rangeOver(spread, values, actions.range, ranged);
       fill(place, spread);
       ranged();
@@ -43,10 +45,11 @@ export function reviewSide(here, state, actions) {
     here.onClose(() => clearTimeout(timer));
   }
 
-  function count(confidence, change) {
+  function count({ confidence, uncertain }, change) {
     if (!values || !change) return;
     values[binOf(confidence)] += change;
-    redraw(spread, values);
+    if (uncertain && confidence >= state.limits.threshold) ties[binOf(confidence)] += change;
+    redraw(spread, values, ties);
     mark.draw();
   }
 

@@ -3,10 +3,10 @@
 import { ask, configOf, runPath, withQuery } from "./api.js";
 import { confirmed, fill, h, refill } from "./dom.js";
 import { agreedToAsk } from "./estimate.js";
-import { binOf, bounds, counts, histogram, legend, redraw } from "./histogram.js";
+import { bounds, countTies, counts, histogram, legend, redraw } from "./histogram.js";
 import { follow } from "./live.js";
 import { aiFigures, countReviewed, figures, progressPanel, reviewFigures, runFigures } from "./run_figures.js";
-import { FILTERS, tally } from "./verdicts.js";
+import { tally } from "./verdicts.js";
 import { warningList } from "./warnings.js";
 import { RUN_EVENTS, STATUS, TERMINAL, count } from "./words.js";
 
@@ -32,8 +32,8 @@ export async function showRun(here, id) {
   const draw = () => drawRun(parts, state, actions);
   const spread = throttled(here, async () => {
     const limits = config ?? DEFAULT_LIMITS;
-    const [values, counted] = await Promise.all([counts(id), tally(id, limits)]);
-    const ties = counted.ties ? await counts(id, { ...FILTERS.unsure, min_confidence: limits.threshold }, binOf(limits.threshold)) : [];
+    const [values, counted] = await Promise.all([counts(id), tally(state.run, limits)]);
+    const ties = counted.ties ? await countTies(id, limits) : [];
     if (here.signal.aborted) return;
     state.tally = counted;
     drawSpread(parts.spread, state, values, ties);
@@ -148,12 +148,13 @@ function heading({ run, config }, actions) {
     run.dry_run ? h("p", { class: "notice" }, "A dry run: it counts and asks nobody, and there is nothing to review.") : null,
     h("p", { class: "row" },
       isReviewable ? h("a", { class: "button primary", href: `#/runs/${run.id}/review` }, "Review") : null,
-      run.status === "ai_resolving" ? h("button", { disabled: true, title: "When the AI has answered" }, "Review") : null,
+      run.status === "ai_resolving" ? h("button", { disabled: true }, "Review") : null,
       run.rows_processed ? h("a", { class: "button", href: `#/runs/${run.id}/results` }, "Results") : null,
       ended ? null : h("button", { class: "danger", onclick: actions.cancel }, "Cancel"),
       run.status === "completed" && !run.dry_run && config && run.rows_processed ? h("button", { onclick: actions.resolve }, "Ask the AI …") : null,
       ended && config ? h("button", { class: isReviewable ? "" : "primary", onclick: actions.again }, "Run again") : null,
       ended ? h("button", { class: "quiet", onclick: actions.remove }, "Delete") : null),
+    run.status === "ai_resolving" ? h("p", { class: "dim" }, "Reviews can go on when the AI has answered.") : null,
   ];
 }
 

@@ -143,7 +143,7 @@ export const countReviewed = ({ approved, rejected }) => approved + rejected;
 
 /** What people have made of an ended run. */
 export function reviewFigures(run, tally) {
-  if (!tally || run.dry_run || !TERMINAL.has(run.status) || !run.rows_processed) return [];
+  if (tally?.approved === undefined || run.dry_run || !TERMINAL.has(run.status) || !run.rows_processed) return [];
   const reviewed = countReviewed(tally);
   return [["Reviewed", count(reviewed), reviewed ? `${count(tally.approved)} approved, ${count(tally.rejected)} rejected` : ""]];
 }

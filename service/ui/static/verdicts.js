@@ -1,6 +1,7 @@
 // What did a run find for a document: a match, something worth a look, or none? One of the three, always.
 
 import { ask, runPath, withQuery } from "./api.js";
+import { TERMINAL } from "./words.js";
 
 export const VERDICTS = { sure: "matched", unsure: "worth a look", low: "no match" };
 const USUAL_MARGIN = 0.03;
@@ -34,12 +35,13 @@ const totalOf = async (runId, filters) => (await ask("GET", withQuery(`${runPath
 
 /**
  * What the counters of a run do not tell: how many results are worth a look, how many of these have a
- * match all the same, with a close second (`ties`), and what reviews have made of all.
+ * match all the same, with a close second (`ties`), and what reviews have made of all. Nobody reviews
+ * before a run has ended.
  */
-export async function tally(runId, { threshold }) {
-  const [unsure, ties, left, approved, rejected] = await Promise.all([
-    FILTERS.unsure, { ...FILTERS.unsure, min_confidence: threshold }, { ...FILTERS.unsure, status: "pending" }, { status: "approved" }, { status: "rejected" },
-  ].map((filters) => totalOf(runId, filters)));
+export async function tally({ id, status }, { threshold }) {
+  const asked = [FILTERS.unsure, { ...FILTERS.unsure, min_confidence: threshold }];
+  if (TERMINAL.has(status)) asked.push({ ...FILTERS.unsure, status: "pending" }, { status: "approved" }, { status: "rejected" });
+  const [unsure, ties, left = unsure, approved, rejected] = await Promise.all(asked.map((filters) => totalOf(id, filters)));
   return { unsure, ties, left, approved, rejected };
 }
 
