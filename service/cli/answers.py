@@ -21,6 +21,7 @@ _SHOWN_PLACES = 4
 # Said by the service, or by a proxy before it, while it cannot.
 _BUSY = frozenset({429, 502, 503, 504})
 _BROKEN = 500
+_OK = 200
 
 
 class ClientError(MatchstreamError):
@@ -93,8 +94,21 @@ def content(url: str, reply: httpx2.Response) -> JsonObject:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise ClientError(f"What answers at {url} is no Matchstream service.", reply.status_code)
+        raise _stranger(url, reply.status_code)
     return found
+
+
+def page(url: str, found: JsonObject) -> tuple[list[JsonObject], str | None]:
+    """Return the items of a page of a list, and the cursor of the next one, None after the last."""
+    try:
+        pagination = found["pagination"]
+        return found["data"], pagination["next_cursor"] if pagination["has_more"] else None
+    except (KeyError, TypeError) as error:
+        raise _stranger(url) from error
+
+
+def _stranger(url: str, status: int = _OK) -> ClientError:
+    return ClientError(f"What answers at {url} is no Matchstream service.", status)
 
 
 def refusal(url: str, reply: httpx2.Response) -> ClientError:

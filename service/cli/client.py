@@ -120,12 +120,12 @@ class Client:
         """Yield the items of a list, page by page, to its end."""
         asked = {"limit": str(PAGE_SIZE), **params}
         while True:
-            page = await self.ask("GET", path, params=asked)
-            for item in page["data"]:
+            items, following = answers.page(self.url, await self.ask("GET", path, params=asked))
+            for item in items:
                 yield item
-            if not page["pagination"]["has_more"]:
+            if following is None:
                 return
-            asked["cursor"] = page["pagination"]["next_cursor"]
+            asked["cursor"] = following
 
     async def ask(self, method: str, path: str, **content: Any) -> JsonObject:
         """Send a request; return the JSON that comes back.

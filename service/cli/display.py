@@ -136,6 +136,11 @@ class Silence:
         """Nothing is open."""
 
 
+def waiting(reason: str) -> str:
+    """Say that a run is not seen for a while, and why."""
+    return f"Waiting for the service: {reason}"
+
+
 def bar_line(progress: JsonObject, noun: str, width: int, *, is_plain: bool = False) -> str:
     """Write phase, bar, counts, rate and remaining time into `width` characters at most.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from service.cli import left_behind, result_table, suggest
 from service.cli.answers import ClientError, JsonObject
 from service.cli.client import DOCUMENTS, Client, RunHandle
-from service.cli.display import Display, progress_of
+from service.cli.display import Display, progress_of, waiting
 from service.cli.input_file import InputFile
 from service.cli.left_behind import Keep, Traces
 from service.domain.errors import InvalidInputError, MatchstreamError
@@ -138,7 +138,7 @@ async def begin(made: Traces, config_id: str, options: dict[str, object]) -> Run
 async def follow(handle: RunHandle, display: Display) -> JsonObject:
     """Show the run until it has ended, and return it; a cancelled task cancels the run."""
     try:
-        async for event in handle.events(when_cut=display.note):
+        async for event in handle.events(when_cut=lambda why: display.note(waiting(why))):
             display.show(progress_of(event))
         return await handle.state()
     except asyncio.CancelledError:

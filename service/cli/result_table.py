@@ -51,7 +51,7 @@ async def write(handle: RunHandle, out: str) -> None:
         with _opened(Path(out)) as file:
             await _copy(handle, FORMATS[Path(out).suffix.lower()], file)
     except (OSError, ClientError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
         raise MatchstreamError(
             f"{out} cannot be written ({reason}); the run's results are still there: "
             f"matchstream results {handle.id}"

@@ -13,7 +13,7 @@ from service.cli.answers import JsonObject, StreamedEvent
 from service.cli.asking import Limit, Url, ask, first, show
 from service.cli.client import RUNS, Client, segment
 from service.cli.completion import RunId, result_ids, run_ids
-from service.cli.display import Silence, display_on, progress_of
+from service.cli.display import Silence, display_on, progress_of, waiting
 from service.cli.tables import AsJson, print_json, printable
 from service.domain.errors import NotFoundError
 from service.domain.runs import RunStatus
@@ -61,7 +61,8 @@ async def _watch(client: Client, run_id: str | None, *, as_json: bool) -> JsonOb
     draws = console.is_terminal and sys.stdout.isatty() and not as_json
     shown = display_on(console, "documents") if draws else Silence()
     with closing(shown) as display:
-        async for event in handle.events(when_cut=display.note if draws else _say):
+        tell = display.note if draws else _say
+        async for event in handle.events(when_cut=lambda why: tell(waiting(why))):
             display.show(progress_of(event))
             if as_json:
                 print_json(event.data)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from tests.acceptance.crash_runs import Client, start_run
 from tests.service_process import COMMAND, READY, environment, fleet, spawned
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 def test_a_service_that_is_killed_and_comes_back_in_its_place_or_elsewhere(

@@ -99,12 +99,13 @@ async def test_a_refusal_is_the_sentence_of_the_service(live: Live) -> None:
 async def test_what_is_no_service_of_ours_is_a_sentence_too() -> None:
     replies = {
         "/page": (b"200 OK", b"", b"<html>"),
+        "/list": (b"200 OK", b"", b'{"data": []}'),
         "/moved": (b"308 Permanent Redirect", b"Location: https://there.example/\r\n", b""),
     }
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
-        status, header, body = replies[asked]
+        status, header, body = replies[asked.partition("?")[0]]
         length = b"Content-Length: %d\r\n" % len(body)
         writer.write(b"HTTP/1.1 " + status + b"\r\n" + length + header + b"\r\n" + body)
         await writer.drain()
@@ -115,6 +116,8 @@ async def test_what_is_no_service_of_ours_is_a_sentence_too() -> None:
     async with server, Client(f"{url}/", "ms_none") as client:
         with pytest.raises(ClientError, match=f"answers at {url} is no Matchstream service"):
             await client.ask("GET", "/page")
+        with pytest.raises(ClientError, match="is no Matchstream service"):
+            await anext(client.walk("/list", {}))
         with pytest.raises(ClientError, match=r"said 308 and points to https://there\.example/"):
             await client.ask("GET", "/moved")
 
