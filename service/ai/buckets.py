@@ -9,6 +9,8 @@ from dataclasses import dataclass
 HEADROOM = 0.98
 BURST_SECONDS = 1.0
 MINUTE = 60.0
+# What is told beyond is no limit.
+MOST_PER_MINUTE = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Bucket:
         """Take the amount, whether it is there or not; a negative one gives back."""
         self._fill(now)
         self._level = min(self._level - amount, self._capacity)
+        self._forgive()
         return Mark(self._level, self._used_by_others)
 
     def learn(self, told: Told, mark: Mark, now: float) -> None:
@@ -110,7 +113,7 @@ class Bucket:
         the difference is what others use of the same account.
         """
         self._fill(now)
-        if told.limit is not None and told.limit > 0:
+        if told.limit is not None and 1 <= told.limit <= MOST_PER_MINUTE:
             self.per_minute = told.limit
         if told.remaining is not None:
             used = mark.level - told.remaining
@@ -118,6 +121,11 @@ class Bucket:
             if news > 0:
                 self._used_by_others += news
                 self._level -= news
+        self._forgive()
+
+    def _forgive(self) -> None:
+        """Owe no more than a minute brings: the vendor remembers no longer, whatever was told."""
+        self._level = max(self._level, -self._capacity * MINUTE / BURST_SECONDS)
 
     def _fill(self, now: float) -> None:
         if now > self._filled_at:

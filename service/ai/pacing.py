@@ -19,6 +19,7 @@ from service.ai.expectation import blend
 # After a refusal without advice of the vendor: from the first to the longest of these.
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 6.0
+MOST_DOUBLINGS = 10
 # An advice is followed up to here; the limits themselves are over a minute.
 LONGEST_ADVICE_SECONDS = 60.0
 PAUSE_JITTER = 0.25
@@ -197,7 +198,8 @@ class Pacer:
         if is_news:
             self._pauses += 1
             self._paused_at = now
-        seconds = min(FIRST_PAUSE_SECONDS * 2 ** (self._pauses - 1), LONGEST_PAUSE_SECONDS)
+        doublings = min(self._pauses - 1, MOST_DOUBLINGS)
+        seconds = min(FIRST_PAUSE_SECONDS * 2**doublings, LONGEST_PAUSE_SECONDS)
         if advice_seconds is not None:
             seconds = min(advice_seconds, LONGEST_ADVICE_SECONDS)
         if is_news or advice_seconds is not None:

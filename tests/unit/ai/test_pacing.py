@@ -190,7 +190,8 @@ def test_a_single_failure_does_not_stop_the_others_but_several_in_a_row_do() -> 
 def test_pauses_grow_while_nothing_is_answered_and_are_short_again_after_an_answer() -> None:
     paced = pacer(REQUESTS)
     now, pauses = 0.0, []
-    for _ in range(5):
+    # Some hours of it: whoever comes again and again.
+    for _ in range(1_100):
         paced.refuse(paced.take(LOAD, now), None, NOTHING_TOLD, now)
         pauses.append(paced.delay(LOAD, now))
         now += pauses[-1]
@@ -220,6 +221,14 @@ def test_workers_that_share_an_account_divide_its_limits() -> None:
         world.run(30)
         counts.append(world.used(10, 30))
     assert counts == pytest.approx([0.49, 0.49], abs=0.02)
+
+
+def test_no_reply_makes_the_next_request_wait_for_more_than_a_minute() -> None:
+    paced = pacer(REQUESTS)
+    lie = Told(limit=0.001, remaining=0.0)
+    told = ToldLimits(lie, lie, lie)
+    paced.settle(paced.take(LOAD, 0.0), Load(2.0**31, 2.0**31), told, 0.5)
+    assert 0 < paced.delay(LOAD, 0.5) < 62
 
 
 def test_what_others_use_of_the_account_is_heard_once() -> None:
