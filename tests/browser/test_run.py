@@ -222,7 +222,7 @@ async def test_a_match_with_a_close_second_is_shown_as_worth_a_look_everywhere(
         await page.get_by_role("combobox", name="Match").select_option("Matched")
         await tab.sees("No result is like that.")
         await tab.go(f"/runs/{run_id}/review")
-        await tab.sees("worth a look: the second best is close")
+        await tab.sees("worth a look: a close second")
         await page.keyboard.press("a")
         await tab.sees("S: approved.")
         await tab.go(f"/runs/{run_id}")

@@ -85,7 +85,7 @@ function told(ai, open, all) {
   ];
   return h("div", { role: "status" },
     h("dl", { class: "estimate" }, figures.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-    h("p", { class: "dim" }, "At most: what was asked before costs nothing."));
+    h("p", { class: "dim" }, "Estimated from some of them. What was answered before costs nothing."));
 }
 
 /** Remove a dry run that has told what it should; one that ends a moment later is removed later. */

@@ -78,7 +78,7 @@ function found(card) {
   const { matched_reference_row_id: matched } = card;
   const isOpen = card.uncertain && card.status === "pending";
   if (!matched) return isOpen ? VERDICTS.unsure : VERDICTS.low;
-  return ["matched with ", h("span", { class: "clip", title: matched }, matched), isOpen ? `, ${VERDICTS.unsure}: the second best is close` : ""];
+  return ["matched with ", h("span", { class: "clip", title: matched }, matched), isOpen ? `, ${VERDICTS.unsure}: a close second` : ""];
 }
 
 const short = (id) => (id.length > 24 ? `${id.slice(0, 23)}…` : id);
