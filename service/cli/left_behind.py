@@ -5,8 +5,8 @@ it. What a match has made goes again when it comes to nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -108,7 +108,8 @@ async def reference(made: Traces, table: InputFile, id_column: str | None) -> Js
         # Rows that were changed since make another version.
         if (found["name"], found["status"], found["version"]) == (name, "ready", 1):
             return found
-    uploaded = await made.client.upload_reference_data(table.name, table.file, name, id_column)
+    with _naming(table):
+        uploaded = await made.client.upload_reference_data(table.name, table.file, name, id_column)
     made.reference_id = str(uploaded["id"])
     return uploaded
 
@@ -125,7 +126,8 @@ async def documents(made: Traces, table: InputFile, id_column: str | None) -> st
     if not is_there:
         made.collection = collection
     if not is_there or id_column is not None:
-        await made.client.upload_documents(table.name, table.file, collection, id_column)
+        with _naming(table):
+            await made.client.upload_documents(table.name, table.file, collection, id_column)
     return collection
 
 
@@ -139,6 +141,17 @@ async def config(made: Traces, body: JsonObject) -> str:
             return str(found["id"])
     made.config_id = str((await made.client.create_config(body))["id"])
     return made.config_id
+
+
+@contextmanager
+def _naming(table: InputFile) -> Iterator[None]:
+    """Say of which of the files the service speaks, where it does not say so itself."""
+    try:
+        yield
+    except ClientError as error:
+        if error.problem != "validation_error" or table.name in str(error):
+            raise
+        raise ClientError(f"{table.name}: {error}", error.status, error.problem) from error
 
 
 def _named(table: InputFile, id_column: str | None) -> str:

@@ -114,7 +114,7 @@ class CsvTable:
         with suppress(csv.Error, RowTooLongError):
             line = headers.find_below(names, ((self._line(reader, row), row) for row in reader))
         if line is not None:
-            raise self._problems.stop("empty_column_name", headers.advise(line))
+            raise self._problems.stop("title_above_header", headers.advise(line))
 
     def _line(self, reader: "Reader", row: list[str]) -> int:
         """Return the line in which the row begins that was just read."""
@@ -168,7 +168,7 @@ class CsvTable:
             return
         if self._number <= headers.LOOKED_AT and headers.is_title_of(self.columns, row):
             advice = headers.advise(self._line(reader, row))
-            raise self._problems.stop("ragged_row", advice, row=self._number)
+            raise self._problems.stop("title_above_header", advice, row=self._number)
         message = f"Row {self._number} has {len(row)} values, but the header has "
         message += f"{len(self.columns)} columns."
         self._problems.add("ragged_row", message, row=self._number)

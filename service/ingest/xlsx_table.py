@@ -145,13 +145,13 @@ class XlsxTable:
         """Say where the header seems to be, if these rather are a title."""
         line = headers.find_below(names, ((self._line, row) for row in rows))
         if line is not None:
-            raise self._problems.stop("empty_column_name", headers.advise(line))
+            raise self._problems.stop("title_above_header", headers.advise(line))
 
     def _check(self, cells: Cells, width: int) -> None:
         if any(cells[width:]):
             if self._number <= headers.LOOKED_AT and headers.is_title_of(self.columns, cells):
                 advice = headers.advise(self._line)
-                raise self._problems.stop("ragged_row", advice, row=self._number)
+                raise self._problems.stop("title_above_header", advice, row=self._number)
             message = f"Row {self._number} has a value in a column without a name."
             self._problems.add("ragged_row", message, row=self._number)
         for place, value in enumerate(cells[:width]):

@@ -89,6 +89,17 @@ async def test_the_same_files_are_there_once_and_others_beside_them(live: Live) 
     assert config["target_value"]["collection"] == made.collection
 
 
+async def test_a_file_that_is_refused_is_named(live: Live) -> None:
+    refused = {
+        INVOICES + b"C,Vega\n": "^invoices.csv: The id column 'number' has 'C' in rows 3 and 4: ",
+        INVOICES[:19]: "^There are no documents in invoices.csv.$",
+    }
+    for content, sentence in refused.items():
+        async with matching(live) as made:
+            with pytest.raises(ClientError, match=sentence):
+                await match.run(made, job(content, document_id="number"), Silence())
+
+
 async def test_what_is_asked_not_to_be_kept_is_gone_and_what_was_there_stays(live: Live) -> None:
     async with matching(live) as made:
         await match.run(made, job(), Silence())

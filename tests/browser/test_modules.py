@@ -52,6 +52,24 @@ async def peek(page: Page, name: str, content: bytes, wanted: Mapping[str, str])
     return await page.evaluate(script, [name, base64.b64encode(content).decode(), wanted])
 
 
+@pytest.mark.parametrize(
+    ("detail", "sentence"),
+    [
+        ("A is wrong. (1 more) Rows count from 1 below the header.", "2 things are wrong (rows"),
+        ("A is wrong. (1 more)", "2 things are wrong:"),
+        ("Both are wrong in the same way.", "Both are wrong in the same way."),
+    ],
+)
+async def test_what_is_wrong_in_several_places_has_a_sentence_above(
+    page: Page, detail: str, sentence: str
+) -> None:
+    script = """async ([detail]) => {
+      const errors = [1, 2].map((row) => ({row, message: `${row === 1 ? "A" : "B"} is wrong.`}));
+      return (await import("/refusal.js")).refusal({detail, errors}).querySelector("p").textContent;
+    }"""
+    assert (await page.evaluate(script, [detail])).startswith(sentence)
+
+
 def shipped(name: str) -> dict[str, list[str]]:
     """The columns of a table, of its first rows."""
     with (TABLES / name).open(encoding="utf-8", newline="") as file:
@@ -124,6 +142,7 @@ async def test_weights_share_a_hundred_percent_however_they_are_moved(page: Page
         ("name\ttotal\nVega, Inc\t1\n", ["name", "total"], "\t"),
         ('"a,b";c\n"1;2";3\n', ["a,b", "c"], ";"),
         ("\ufeffalone\nx\n", ["alone"], ","),
+        ("\ufeffsep=;\r\na,b;c\r\n1,2;3\r\n", ["a,b", "c"], ";"),
     ],
 )
 async def test_how_a_csv_is_written_is_seen_in_its_rows(

@@ -64,7 +64,7 @@ async def test_a_file_that_is_refused_is_told_by_row_and_column_with_what_to_do(
         await page.get_by_role("button", name="Upload twice.csv").click()
         refused = page.get_by_role("alert").filter(has_text="Nothing was stored")
         await refused.get_by_role("row", name="3 id Row 3 has the id '1'").wait_for()
-        await refused.get_by_text("Choose another column with ids").wait_for()
+        await refused.get_by_text("The id column 'id' has '1' in rows 1 and 3, and in 3").wait_for()
         assert await complaints(tab) == []
 
         await page.get_by_role("button", name="Choose another file").click()

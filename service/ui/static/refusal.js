@@ -7,12 +7,20 @@ const ADVICE = {
   wrong_delimiter: "Choose what separates the columns below “How the file is written”, and upload again.",
   bad_text: "Choose the encoding below “How the file is written”, or save the file as UTF-8, and upload again.",
   ragged_row: "Every row needs as many values as the header has names: a value that holds the separator itself must stand in quotes. If all rows are wrong, choose another separator below “How the file is written”.",
-  repeated_id: "Choose another column with ids, or none, or mend the rows in the file.",
   empty_id: "Choose another column with ids, or none, or fill in the rows in the file.",
 };
 
+const COUNTED = /rows count from 1 below the header/i;
+
 const REFUSED = "The file was not taken. Nothing was stored.";
 const LOST = "The upload did not come to its end. Look under Data whether it is there before you send it again.";
+
+/** One sentence about all places: the service's own, unless that is about the first of them. */
+function summary(places, detail) {
+  if (detail && !detail.startsWith(places[0].message)) return detail;
+  const counted = COUNTED.test(detail) ? " (rows count from 1 below the header)" : "";
+  return `${plural(places.length, "thing is", "things are")} wrong${counted}:`;
+}
 
 /** Show an error of an upload: what the service refused, it has not stored. */
 export function refusal({ status = 400, detail, message, errors = [] }) {
@@ -22,7 +30,7 @@ export function refusal({ status = 400, detail, message, errors = [] }) {
     h("strong", {}, status >= 400 && status < 500 ? REFUSED : LOST),
     places.length > 1 ? null : h("p", {}, detail ?? message),
     places.length > 1 ? [
-      h("p", {}, `${plural(places.length, "thing is", "things are")} wrong:`),
+      h("p", {}, summary(places, detail ?? "")),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "What is wrong" }, h("table", {},
         h("thead", {}, h("tr", {}, ["Row", "Column", "What"].map((text) => h("th", { scope: "col" }, text)))),
         h("tbody", {}, places.map((each) => h("tr", {},

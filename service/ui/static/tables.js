@@ -8,6 +8,8 @@ const BEGIN_BYTES = 4096;
 const PACKED = "PK\u0003\u0004";
 const OLD_WORKBOOK = "\u00d0\u00cf\u0011\u00e0";
 const COMPARED = 20;
+// What spreadsheets write above the header, to say which sign it is.
+const SEPARATOR_LINE = /^\ufeff?"?sep=([^\r\n"])"?(\r\n|\r|\n)/i;
 // Where two would do, the comma is rather the decimal one.
 const DELIMITERS = [";", "\t", "|", ","];
 
@@ -35,8 +37,10 @@ export async function peek(file, wanted = {}) {
   const { text, encoding } = decode(await file.slice(0, PEEK_BYTES).arrayBuffer(), wanted.encoding);
   const isCut = file.size > PEEK_BYTES;
   if (isLines) return objects(text, isCut);
-  const delimiter = wanted.delimiter ?? guessDelimiter(text);
-  const rows = parse(text, delimiter);
+  const named = SEPARATOR_LINE.exec(text);
+  const table = named ? text.slice(named[0].length) : text;
+  const delimiter = wanted.delimiter ?? named?.[1] ?? guessDelimiter(table);
+  const rows = parse(table, delimiter);
   if (isCut) rows.pop();
   const [names = [], ...values] = rows;
   return { names, rows: values, delimiter, encoding };

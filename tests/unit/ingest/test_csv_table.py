@@ -244,6 +244,7 @@ def test_a_title_above_the_header_is_told_with_the_line_of_the_header(
     _, rows, [problem, *_] = read(content, ";")
 
     assert rows == []
+    assert problem.code == ("empty_column_name" if line is None else "title_above_header")
     assert problem.message == (
         "Column 2 of the header has no name: give it one, or delete the column."
         if line is None
