@@ -152,11 +152,13 @@ async def test_the_histogram_beside_the_card_comes_when_it_can_and_counts_along(
     run_id = await make_run(service, "counts", invoices(3))
     async with signed_in(browser, service, viewport=LAPTOP) as tab:
         page = tab.page
+        await page.clock.install()
         await page.route("**/results?*limit=1", cut_off)
         await tab.go(f"/runs/{run_id}/review?queue=pending")
         side = page.get_by_role("region", name="What waits")
         await side.get_by_text("The service cannot be reached.").wait_for()
         await page.unroute("**/results?*limit=1")
+        await page.clock.run_for(3_000)
         lowest = page.get_by_role("slider", name="Lowest confidence")
         await expect(lowest).to_have_attribute("aria-valuetext", "0 %, 3 results between")
         await page.keyboard.press("a")
@@ -210,7 +212,7 @@ async def test_an_undo_that_waits_is_sent_from_wherever_the_tab_is_loaded_anew(
     assert (await statuses(service, run_id))["D0"] == "pending"
 
 
-async def test_a_session_that_ends_in_a_review_loses_no_verdict(
+async def test_a_session_that_ends_in_a_review_loses_no_note_and_no_verdict(
     browser: Browser, service: ServiceProcess
 ) -> None:
     run_id = await make_run(service, "ended", invoices(2))
@@ -218,6 +220,9 @@ async def test_a_session_that_ends_in_a_review_loses_no_verdict(
         page = tab.page
         await tab.go(f"/runs/{run_id}/review?queue=pending")
         await page.get_by_role("heading", name="D0").wait_for()
+        await page.get_by_label("Notes").fill("asked by phone")
+        await page.reload()
+        await expect(page.get_by_label("Notes")).to_have_value("asked by phone")
         await page.context.clear_cookies()
         await page.keyboard.press("a")
         await tab.sees("Your session has ended.")
@@ -225,7 +230,9 @@ async def test_a_session_that_ends_in_a_review_loses_no_verdict(
         await page.get_by_role("button", name="Sign in").click()
         await tab.sees("D0: approved.")
         assert tab.complaints == []  # nor was one asked whether to leave
-    assert (await statuses(service, run_id))["D0"] == "approved"
+    async with Client(service.url, service.key) as client:
+        found = [each async for each in client.run(run_id).results(document_id="D0")]
+    assert [(each["status"], each["notes"]) for each in found] == [("approved", "asked by phone")]
 
 
 async def test_a_run_whose_match_cannot_be_read_is_not_shown_as_one_without(

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.async_api import Page
 
@@ -101,6 +101,8 @@ async def test_the_bars_of_a_waterfall_add_up_to_the_confidence(page: Page) -> N
     share = st.floats(0, 1, allow_subnormal=False)
     examples: list[list[tuple[float, float]]] = []
 
+    # A busy machine is no fault of the examples.
+    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.tuples(share, share), min_size=1, max_size=32))
     def collect(pairs: list[tuple[float, float]]) -> None:
         examples.append(pairs)

@@ -5,6 +5,7 @@ import { approveMany, takeBack } from "./bulk.js";
 import { choice, fill, h } from "./dom.js";
 import { BINS, bounds } from "./histogram.js";
 import { follow } from "./live.js";
+import { notesOf } from "./notes.js";
 import { outboxOf } from "./outbox.js";
 import { QUEUES, filtersOf, readOne, readQueue } from "./queue.js";
 import { reviewCard } from "./review_card.js";
@@ -23,7 +24,7 @@ export async function showReview(here, runId, query) {
   here.again = () => {}; // streams go on by themselves, and keep what was chosen and typed
   const state = {
     runId, limits: config ?? DEFAULT_LIMITS, note: changedSince(run, config), usesKeys: localStorage.getItem(KEYS_SETTING) !== "off",
-    mode: null, range: null, one: null, queue: null, cards: [], at: 0, total: 0, chosen: 0, undo: [], drafts: new Map(), refused: [], isBulk: false,
+    mode: null, range: null, one: null, queue: null, cards: [], at: 0, total: 0, chosen: 0, undo: [], drafts: notesOf(runId), refused: [], isBulk: false,
   };
   const wanted = asked(query);
   const parts = { said: h("p", { role: "status", class: "said dim" }), trouble: h("div", { role: "alert" }) };
