@@ -429,6 +429,11 @@ async def test_a_run_that_came_and_went_unheard_is_listed_all_the_same(
         await expect(table.get_by_text("Completed")).to_have_count(2)
         await tab.page.get_by_role("button", name="Show older runs").click()
         await expect(table.get_by_text("Completed")).to_have_count(3)
+        # Who walks through the states by keys is still there when the list is drawn anew.
+        await tab.page.get_by_label("State").focus()
+        await tab.page.keyboard.press("End")
+        await tab.sees("No run is like that.")
+        await expect(tab.page.get_by_label("State")).to_be_focused()
         assert tab.complaints == []
 
 

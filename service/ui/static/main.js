@@ -74,7 +74,7 @@ async function show() {
   }
   if (!here.signal.aborted) {
     document.title = `${view.querySelector("h1")?.textContent ?? "Matchstream"} – Matchstream`;
-    view.focus({ preventScroll: true });
+    (view.querySelector("[autofocus]") ?? view).focus({ preventScroll: true });
     scrollTo(0, 0);
   }
 }

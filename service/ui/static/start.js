@@ -14,6 +14,8 @@ const MOST_PAGES = 5;
 const MOST_RUNS = 2000;
 const TICK_MILLISECONDS = 10_000;
 const DELETED = "A deleted match";
+// Whether the page is drawn anew because another state was chosen: one may be walking through them by keys.
+let isChoosing = false;
 
 export async function showStart(here, query) {
   const wanted = { config_id: query.get("config") ?? "", status: query.get("status") ?? "" };
@@ -46,12 +48,14 @@ export async function showStart(here, query) {
     said, place);
   const filters = h("div", { class: "row narrowing" },
     choice([["", "All states"], ...Object.entries(STATUS)], wanted.status, (status) => {
+      isChoosing = true;
       location.hash = withQuery("#/", { config: wanted.config_id, status });
-    }, { "aria-label": "State" }),
+    }, { "aria-label": "State", autofocus: isChoosing }),
     wanted.config_id ? h("span", { class: "tag" }, `only ${names.get(wanted.config_id) ?? DELETED} `, h("a", { href: "#/" }, "show all")) : null,
     triesLabel);
   const surface = h("div", { class: "panel flush" }, table.table);
   const shown = h("div", {}, filters, surface, h("p", { class: "row" }, older));
+  isChoosing = false;
   const isFiltered = Boolean(wanted.status || wanted.config_id);
   const nothing = h("p", { class: "empty" }, isFiltered ? ["No run is like that. ", h("a", { href: "#/" }, "Show all runs")] : "Only dry runs so far.");
   const empty = welcome();
