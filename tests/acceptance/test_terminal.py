@@ -55,6 +55,12 @@ class Terminal:
             pytest.fail(f"no {text!r} on the screen:\n{shown}")
         return shown
 
+    async def wait_until_ended(self, word: str) -> str:
+        """Return the screen once the lines that were entered have ended with `word` and 0."""
+        async with asyncio.timeout(SECONDS):
+            await self.tell("wait-for", word)
+        return await self.wait_for(f"{word} 0")
+
 
 def match_command(folder: Path) -> str:
     """Write the command that matches two small files."""
@@ -63,10 +69,10 @@ def match_command(folder: Path) -> str:
     return f"{COMMAND} match invoices.csv --against orders.csv --map name=vendor:fuzzy:1"
 
 
-async def enter(terminal: Terminal, folder: Path, *lines: str) -> None:
-    """Clear the screen, and let the shell run the lines."""
+async def enter(terminal: Terminal, folder: Path, word: str, *lines: str) -> None:
+    """Clear the screen, and let the shell run the lines and say how they ended."""
     script = folder / "go"
-    script.write_text("\n".join(["clear", *lines]))
+    script.write_text("\n".join(["clear", *lines, f"echo {word} $?", f"tmux wait-for -S {word}"]))
     await terminal.tell("send-keys", f". {script}", "Enter")
 
 
@@ -89,23 +95,23 @@ async def test_a_run_is_drawn_whole_and_stays_so_when_the_terminal_is_resized(
         try:
             await terminal.tell("new-session", "-d", "-x", str(width), "-y", "40", *SHELL)
             begin = (f"cd {tmp_path}", f"export {settings} {variables}")
-            await enter(terminal, tmp_path, *begin, match_command(tmp_path), "echo ended $?")
+            await enter(terminal, tmp_path, "matched", *begin, match_command(tmp_path))
             begun = await terminal.wait_for("Matching")
             await terminal.tell("resize-window", "-x", str(narrowed))
             live.executor.release()
-            ended = await terminal.wait_for("ended 0")
+            ended = await terminal.wait_until_ended("matched")
 
             live.executor.hold()
             run = await live.start()
-            await enter(terminal, tmp_path, f"{COMMAND} watch", "echo watched $?")
+            await enter(terminal, tmp_path, "watched", f"{COMMAND} watch")
             followed = await terminal.wait_for("Matching")
             await terminal.tell("resize-window", "-x", str(width))
             live.executor.release()
-            watched = await terminal.wait_for("watched 0")
+            watched = await terminal.wait_until_ended("watched")
 
             await terminal.tell("resize-window", "-x", str(NARROW))
-            await enter(terminal, tmp_path, f"{COMMAND} runs", "echo listed $?")
-            listed = await terminal.wait_for("listed 0")
+            await enter(terminal, tmp_path, "listed", f"{COMMAND} runs")
+            listed = await terminal.wait_until_ended("listed")
         finally:
             await terminal.tell("kill-server")
     for drawn, last, count in ((begun, ended, 2), (followed, watched, 20)):

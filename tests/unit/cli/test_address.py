@@ -1,6 +1,9 @@
 """Does a data directory lead to the service that runs on it, and to nobody else?"""
 
+import socketserver
+import threading
 from contextlib import nullcontext
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -32,8 +35,17 @@ def test_of_two_services_the_last_one_has_its_name_there(tmp_path: Path) -> None
 
 
 def test_what_a_killed_service_left_behind_leads_to_nobody(tmp_path: Path) -> None:
-    (tmp_path / address.FILE_NAME).write_text(f"{FIRST}\n")
-    assert address.local_url(tmp_path) is None
+    # Its port was taken by another program, which answers whatever it is asked.
+    with socketserver.TCPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        try:
+            file = tmp_path / address.FILE_NAME
+            file.write_text(f"http://127.0.0.1:{other.server_address[1]}\n")
+            assert address.local_url(tmp_path) is None
+        finally:
+            other.shutdown()
+            thread.join()
     with address.left(tmp_path, SECOND):
         assert address.local_url(tmp_path) == SECOND
 
