@@ -151,7 +151,10 @@ def _copied(source: IO[bytes], name: str) -> Iterator[InputFile]:
 
 @contextmanager
 def as_documents(source: InputFile, id_column: str | None) -> Iterator[InputFile]:
-    """Put NDJSON rows that are plain objects under `fields`, as documents have them."""
+    """Put NDJSON rows that are plain objects under `fields`, as documents have them.
+
+    Without a column of ids they are named by their numbers, as the service names rows of tables.
+    """
     if source.format is not UploadFormat.NDJSON:
         yield source
         return
@@ -164,9 +167,13 @@ def as_documents(source: InputFile, id_column: str | None) -> Iterator[InputFile
         yield source
         return
     with tempfile.TemporaryFile() as copy:
-        for number, line in enumerate(source.file, start=1):
-            if line.strip():
-                copy.write(_document(line, number, source.name, id_column))
+        digits = len(str(sum(1 for _ in _lines(source.file))))
+        source.file.seek(0)
+        for number, line in enumerate(_lines(source.file), start=1):
+            row_id = f"row_{number:0{digits}}"
+            if id_column is not None:
+                row_id = _id_of(line, number, source.name, id_column)
+            copy.write(_document(line, row_id))
         copy.seek(0)
         yield InputFile(source.name, copy)
 
@@ -177,17 +184,22 @@ def _is_plain(file: IO[bytes]) -> bool:
     return not isinstance(row.get(_WRAPPED), dict)
 
 
-def _document(line: bytes, number: int, name: str, id_column: str | None) -> bytes:
-    start = b"{"
-    if id_column is not None:
-        found = _decoded(line)
-        identifier = found.get(id_column) if isinstance(found, dict) else None
-        if identifier in (None, ""):
-            raise InvalidInputError(f"{name}: row {number} has no {id_column}.")
-        start += b'"id": ' + json.dumps(str(identifier)).encode() + b", "
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    return filter(bytes.strip, file)
+
+
+def _id_of(line: bytes, number: int, name: str, id_column: str) -> str:
+    found = _decoded(line)
+    identifier = found.get(id_column) if isinstance(found, dict) else None
+    if identifier in (None, ""):
+        raise InvalidInputError(f"{name}: row {number} has no {id_column}.")
+    return str(identifier)
+
+
+def _document(line: bytes, row_id: str) -> bytes:
     # The row itself goes on as it was written, with its numbers to the last digit.
     row = line.strip().removeprefix(codecs.BOM_UTF8)
-    return start + b'"fields": ' + row + b"}\n"
+    return b'{"id": %b, "fields": %b}\n' % (json.dumps(row_id).encode(), row)
 
 
 def _keys(file: IO[bytes], wanted: set[str]) -> list[str]:

@@ -72,11 +72,17 @@ def test_plain_rows_become_documents_with_their_numbers_as_written() -> None:
         assert documents.file.read() == ready
 
 
+def test_plain_rows_without_ids_are_named_by_their_numbers() -> None:
+    with input_file.as_documents(of("a.ndjson", b'{"x": 1}\n\n' * 10), None) as documents:
+        rows = [json.loads(line) for line in documents.file]
+    assert [row["id"] for row in rows] == [*(f"row_0{number}" for number in range(1, 10)), "row_10"]
+
+
 def test_a_mark_before_the_first_row_is_no_part_of_it() -> None:
     marked = of("a.ndjson", codecs.BOM_UTF8 + LINES)
     with input_file.as_documents(marked, None) as documents:
         first = documents.file.readline()
-    assert json.loads(first) == {"fields": {"id": 1, "vendor": "Vega"}}
+    assert json.loads(first) == {"id": "row_1", "fields": {"id": 1, "vendor": "Vega"}}
 
 
 def test_rows_that_have_ids_beside_their_fields_need_no_column_for_them() -> None:
