@@ -146,6 +146,27 @@ async def test_a_queue_that_cannot_be_read_leaves_the_one_that_is_there(
         assert "queue=pending" in page.url
 
 
+async def test_cards_that_cannot_be_read_on_are_asked_for_again(
+    browser: Browser, service: ServiceProcess
+) -> None:
+    run_id = await make_run(service, "read on", invoices(51))
+    async with signed_in(browser, service) as tab:
+        page = tab.page
+        await tab.go(f"/runs/{run_id}/review?queue=pending")
+        await page.get_by_text("1 of 51").wait_for()
+        await page.route("**/results?*cursor=*", cut_off)
+        for _ in range(50):
+            await page.keyboard.press("j")
+        again = page.get_by_role("region", name="Result", exact=True).get_by_role(
+            "button", name="Try again"
+        )
+        await again.wait_for()
+        await page.unroute("**/results?*cursor=*")
+        await again.click()
+        await page.get_by_text("51 of 51").wait_for()
+        assert tab.complaints == []
+
+
 async def test_the_histogram_beside_the_card_comes_when_it_can_and_counts_along(
     browser: Browser, service: ServiceProcess
 ) -> None:

@@ -24,7 +24,7 @@ export async function showReview(here, runId, query) {
   here.again = () => {}; // streams go on by themselves, and keep what was chosen and typed
   const state = {
     runId, limits: config ?? DEFAULT_LIMITS, note: changedSince(run, config), usesKeys: localStorage.getItem(KEYS_SETTING) !== "off",
-    mode: null, range: null, one: null, queue: null, cards: [], at: 0, total: 0, chosen: 0, undo: [], drafts: notesOf(runId), refused: [], isBulk: false,
+    mode: null, range: null, one: null, queue: null, fault: null, cards: [], at: 0, total: 0, chosen: 0, undo: [], drafts: notesOf(runId), refused: [], isBulk: false,
   };
   const wanted = asked(query);
   const parts = { said: h("p", { role: "status", class: "said dim" }), trouble: h("div", { role: "alert" }) };
@@ -109,10 +109,17 @@ function reviewer(here, state, parts) {
     // What someone else has settled meanwhile is passed over.
     while (step > 0 && state.cards[at]?.isSettledElsewhere) at += 1;
     place(at);
-    attempt(async () => {
+    readAhead(at);
+  }
+
+  async function readAhead(at) {
+    state.fault = null;
+    try {
       await state.queue.ahead(at);
-      if (!card.isShowing() && state.at < state.cards.length) place(state.at);
-    })();
+    } catch (error) {
+      state.fault = error.message;
+    }
+    if (!card.isShowing() && (state.fault || state.at < state.cards.length)) place(state.at);
   }
 
   function decide(status) {

@@ -100,7 +100,10 @@ function button(letter, kind, onclick) {
 }
 
 function ended(state, actions) {
-  if (state.queue?.hasMore()) return [h("p", { role: "status" }, "Reading on …")];
+  if (state.queue?.hasMore()) {
+    return state.fault ? [h("p", { role: "alert" }, state.fault), h("p", {}, h("button", { class: "primary", onclick: actions.skip }, "Try again"))]
+      : [h("p", { role: "status" }, "Reading on …")];
+  }
   return [
     h("h2", {}, state.total ? "That was the last one" : "Nothing waits here"),
     h("p", {}, state.mode === "unsure" ? "Nothing is left that is worth a look. Look over what is matched, one by one or many at once?" : "Choose another queue, or look at the results."),
