@@ -126,8 +126,14 @@ async def record(
     return done
 
 
+# A page of events is in memory at once: where values are longer, the result alone tells them.
+MAX_EVIDENCE_TOLD = 32_768
+
+
 def _body(result: MatchResult) -> dict[str, representation.Json]:
-    return {"result": {**representation.result(result), "evidence": json.loads(result.evidence)}}
+    is_long = len(result.evidence) > MAX_EVIDENCE_TOLD
+    evidence = {} if is_long else json.loads(result.evidence)
+    return {"result": {**representation.result(result), "evidence": evidence}}
 
 
 _FORGET_PAIRS = "DELETE FROM rejected_pairs WHERE run_id = $1 AND result_id = ANY($2::uuid[])"

@@ -163,6 +163,20 @@ async def test_a_review_is_told_with_the_runs_next_number(live: Live) -> None:
         assert event["result"] == each
 
 
+async def test_an_event_has_no_evidence_beyond_its_bound(live: Live) -> None:
+    long = {**DOCUMENT, "vendor": "Alpine Metalwork " * 4_000}
+    await add_documents(live.world.database, live.world.workspace_id, {"long": long}, "one")
+    run = await live.completed(collection="one")
+    told = {}
+    for result in run["results"]:
+        reviewed = (await review(live, run, result, status="approved")).json()
+        assert reviewed["evidence"] == result["evidence"]
+    for event in await live.events(run):
+        if event["type"] == "result.reviewed":
+            told[event["result"]["document_id"]] = set(event["result"]["evidence"])
+    assert told == {"long": set(), "sure": {"vendor", "number"}}
+
+
 async def test_a_stale_version_is_refused(live: Live) -> None:
     run, result = await reviewable(live)
     seen = (await fetch(live, run, result)).headers["etag"]

@@ -211,7 +211,9 @@ class ReviewedResult(BaseModel):
     reviewed_at: datetime | None
     reviewed_by: str | None
     version: Count
-    evidence: Evidence
+    evidence: Evidence = Field(
+        description="An event leaves it empty where it is longer than 32 KiB: ask for the result."
+    )
 
 
 class Result(ReviewedResult):

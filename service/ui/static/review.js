@@ -258,7 +258,9 @@ function reviewer(here, state, parts) {
     heard: (result) => {
       const known = state.cards[find(result.id)];
       if (!known || state.isBulk || outbox.has(result.id) || known.version >= result.version) return;
-      renew(result, result.status !== "pending");
+      // An event leaves out evidence that is very long: what was read of it stays.
+      const { evidence, ...news } = result;
+      renew(Object.keys(evidence).length ? result : news, result.status !== "pending");
       const at = state.cards[state.at];
       if (at?.id !== result.id) return;
       at.isNews = true;
