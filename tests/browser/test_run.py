@@ -82,6 +82,9 @@ async def test_the_ai_is_asked_once_one_has_seen_what_it_takes(
         await dialog.get_by_role("button", name="Ask the AI").click()
         await expect(page.get_by_role("term").filter(has_text="AI decided")).to_be_visible()
         await tab.sees("of 4, done")
+        await page.get_by_role("button", name="Ask the AI …").click()
+        await dialog.get_by_text("there is nothing to ask").wait_for()
+        await dialog.get_by_role("button", name="Close").click()
         await tab.go(f"/runs/{run_id}/review?queue=ai")
         await tab.sees("The AI chose")
         assert await complaints(tab) == []

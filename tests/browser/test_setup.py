@@ -103,10 +103,7 @@ async def test_a_file_that_is_refused_is_told_by_row_and_column_with_what_to_do(
 
 async def without_parquet(route: Route) -> None:
     """Let the service tell what one tells that cannot read Parquet."""
-    reply = await route.fetch()
-    told = await reply.json()
-    told["service"]["reads_parquet"] = False
-    await route.fulfill(response=reply, json=told)
+    await route.fulfill(json={"service": {"has_ai": False, "reads_parquet": False}})
 
 
 async def test_an_upload_that_is_called_back_leaves_nothing(

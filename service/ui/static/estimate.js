@@ -28,13 +28,16 @@ export function agreedToAsk(here, { run, config }) {
       h("p", {}, "It gets the compared fields of these documents and of their candidates, and chooses one of them or none. Reviewed results stay as they are."),
       lacking, body,
       h("p", { class: "row" }, yes, no)));
-    document.body.append(dialog);
-    dialog.showModal();
-    const work = estimating(run, config, body);
-    installed().then(({ has_ai: hasAi }) => {
-      if (hasAi) return;
+    const mayNot = () => {
       yes.remove();
       no.textContent = "Close";
+    };
+    document.body.append(dialog);
+    dialog.showModal();
+    const work = estimating({ run, config, nothing: mayNot }, body);
+    installed().then(({ has_ai: hasAi }) => {
+      if (hasAi) return;
+      mayNot();
       fill(lacking, h("p", { class: "notice", role: "alert" }, h("strong", {}, "No key for the AI is set. "),
         "Who runs the service sets ANTHROPIC_API_KEY and starts it again. What it would take is counted all the same."));
     }, () => null); // then the service says so
@@ -42,8 +45,11 @@ export function agreedToAsk(here, { run, config }) {
   });
 }
 
-/** Count with a dry run, and show it in `body` as it goes; `close` ends and removes the dry run. */
-function estimating(matched, config, body) {
+/**
+ * Count with a dry run, and show it in `body` as it goes; `nothing` is called where there is nothing to
+ * ask, `close` ends and removes the dry run.
+ */
+function estimating({ run: matched, config, nothing }, body) {
   let stream = null;
   let isClosed = false;
   let run = null;
@@ -53,6 +59,11 @@ function estimating(matched, config, body) {
   const begin = async () => {
     say("Estimating what it takes …");
     const open = Math.min(await countOpen(matched.id), Math.trunc((config.ai.max_share ?? 1) * matched.rows_total));
+    if (isClosed) return;
+    if (!open) {
+      nothing();
+      return fill(body, h("p", { role: "status" }, "Nothing is left that is worth a look: there is nothing to ask."));
+    }
     run = await ask("POST", `/v1/matching/configs/${config.id}/run`, { dry_run: true, triggered_by: "manual" });
     remember(runPath(run.id));
     if (isClosed) return endAndDiscard(run);
@@ -85,7 +96,7 @@ function told(ai, open, all) {
   ];
   return h("div", { role: "status" },
     h("dl", { class: "estimate" }, figures.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-    h("p", { class: "dim" }, "Estimated from some of them. What was answered before costs nothing."));
+    h("p", { class: "dim" }, "An estimate. What was answered before costs nothing."));
 }
 
 /** Remove a dry run that has told what it should; one that ends a moment later is removed later. */

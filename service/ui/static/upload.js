@@ -34,7 +34,7 @@ export function uploader(here, into) {
     if (!isRead) return;
     input.accept += `,${PARQUET}`;
     also.textContent = " and Parquet";
-  }, () => null); // without word of it, Parquet is not offered
+  }, () => { readsParquet = true; }); // without word of it, it is not offered, and the service decides
   const place = h("label", {
     class: "drop",
     ondragover: (event) => { event.preventDefault(); place.classList.add("over"); },
