@@ -209,7 +209,7 @@ async def inputs(world: World) -> run_lifecycle.FrozenInputs:
 
 
 def one_result(run_id: UUID, document_id: str) -> bytes:
-    row = (run_id, document_id, new_id(), None, None, None, 0.0, 0.0, "{}", "[]", None)
+    row = (run_id, document_id, new_id(), None, None, None, 0.0, 0.0, "{}", "[]", False, None)
     return encode_rows([row])
 
 
