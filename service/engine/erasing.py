@@ -45,7 +45,7 @@ async def erase_collection(database: Database, place: Collection) -> int:
         readers = await erasure.mark_runs(connection, place, began)
     for run_id in readers:
         async with database.connection() as connection:
-            await erasure.wait_for_writer(connection, run_id)
+            written = await erasure.wait_for_writer(connection, run_id)
         async with database.transaction() as connection:
-            await erasure.forget_missing(connection, place, run_id, 0)
+            await erasure.forget_missing(connection, place, run_id, (0, written))
     return total

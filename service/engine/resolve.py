@@ -160,7 +160,7 @@ class _Pass:
             return
         while self._outbox.spent + self._reserved + cost > limit * NANODOLLARS:
             if not self._in_flight:
-                self.failure = _LIMIT_REACHED.format(limit=limit)
+                self.failure = self.failure or _LIMIT_REACHED.format(limit=limit)
                 return
             await self._wait_until_one_ended()
 

@@ -69,12 +69,13 @@ async def mark_runs(connection: Connection, place: Collection, since: datetime) 
     return run_ids
 
 
-_WAIT = "SELECT id FROM runs WHERE id = $1 FOR SHARE"
+_WAIT = "SELECT rows_processed FROM runs WHERE id = $1 FOR SHARE"
 
 
-async def wait_for_writer(connection: Connection, run_id: RunId) -> None:
-    """Return when the transaction that was writing this run has ended."""
-    await connection.execute(_WAIT, run_id, timeout=ERASE_TIMEOUT_SECONDS)
+async def wait_for_writer(connection: Connection, run_id: RunId) -> int:
+    """Return when the transaction that was writing this run has ended: how many results it has."""
+    written: int | None = await connection.fetchval(_WAIT, run_id, timeout=ERASE_TIMEOUT_SECONDS)
+    return written or 0
 
 
 _DELETE = """
@@ -235,16 +236,13 @@ WHERE run_id = $1 AND document_id = ANY($2::text[])
 
 
 async def forget_missing(
-    connection: Connection, place: Collection, run_id: RunId, first_position: int
+    connection: Connection, place: Collection, run_id: RunId, positions: tuple[int, int]
 ) -> None:
-    """Remove what the results of a run tell of documents that are gone, from a position on."""
-    while True:
-        page = (first_position, first_position + PAGE_DOCUMENTS)
-        records = await connection.fetch(_PAGE, run_id, *page)
-        if not records:
-            return
-        await forget_gone(connection, place, run_id, [each["document_id"] for each in records])
-        first_position += PAGE_DOCUMENTS
+    """Remove what the results of a run tell of documents that are gone, in a range of positions."""
+    for first in range(*positions, PAGE_DOCUMENTS):
+        page = (first, min(first + PAGE_DOCUMENTS, positions[1]))
+        ids = [each["document_id"] for each in await connection.fetch(_PAGE, run_id, *page)]
+        await forget_gone(connection, place, run_id, ids)
 
 
 async def forget_gone(

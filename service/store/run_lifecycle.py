@@ -130,8 +130,9 @@ async def advance(connection: Connection, lease: Lease, step: Advance) -> Run:
     )
     run = held(record)
     if run.lost_documents:
-        first_position = (run.rows_processed or 0) - step.processed
-        await erasure.forget_missing(connection, Collection.of(run), run.id, first_position)
+        done = run.rows_processed or 0
+        written = (done - step.processed, done)
+        await erasure.forget_missing(connection, Collection.of(run), run.id, written)
     await runs.tell_progress(connection, run)
     return run
 
@@ -170,7 +171,8 @@ async def _finish(
     )
     run = held(record)
     if run.lost_documents:
-        await erasure.forget_missing(connection, Collection.of(run), run.id, 0)
+        written = (0, run.rows_processed or 0)
+        await erasure.forget_missing(connection, Collection.of(run), run.id, written)
     await runs.tell(connection, run)
     return run
 

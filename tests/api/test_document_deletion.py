@@ -206,7 +206,7 @@ async def test_what_is_forgotten_is_not_written_again(live: Live) -> None:
     async with live.world.database.transaction() as connection:
         before = await connection.fetch("SELECT ctid, xmin FROM results ORDER BY document_id")
         place = Collection(live.world.workspace_id, "default")
-        await erasure.forget_missing(connection, place, RunId(UUID(run["id"])), 0)
+        await erasure.forget_missing(connection, place, RunId(UUID(run["id"])), (0, 6))
         after = await connection.fetch("SELECT ctid, xmin FROM results ORDER BY document_id")
     assert after == before
 
