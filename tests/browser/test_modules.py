@@ -274,6 +274,48 @@ async def test_a_column_called_id_is_not_taken_for_the_rows_own(
     assert await call(page, "samples", "valueIn", row, "id") == value
 
 
+PAIRS = """async (pairs) => {
+  const { mappingCards } = await import("/mapping.js");
+  const mapping = { source: "amount", target: "total", strategy: "numeric_range", weight: 0.4 };
+  const columns = [{ name: "total", type: "number", values: ["1"] }];
+  const fields = [{ name: "amount", type: "string", values: ["1"] }];
+  const cards = mappingCards({ mappings: [mapping], fields, columns, ids: {} }, () => {});
+  cards.explain(pairs.map((pair, place) => ({ document_id: place, candidates: [{ evidence: { amount: pair } }] })));
+  return [...cards.element.querySelectorAll(".pairs li")].map((each) => each.textContent);
+}"""  # noqa: E501
+
+
+async def test_examples_say_what_is_blank_unreadable_or_not_counted(page: Page) -> None:
+    unread = {"document_value": "k.A.", "reference_value": "3806.85", "unreadable": "document"}
+    pairs = [
+        {"document_value": "7.50", "reference_value": "8.00", "score": 0.8499, "weight": 0.4},
+        {"document_value": "7.50", "reference_value": " ", "score": 0.25, "weight": 0.4},
+        {**unread, "score": 0, "weight": 0},
+    ]
+    assert await page.evaluate(PAIRS, pairs) == [
+        "7.50 and 8.0084.9 %",
+        "7.50 and blank25 %",
+        "k.A. unreadable and 3806.85not counted",
+    ]
+
+
+async def test_evidence_says_the_same_and_how_far_numbers_are_apart(page: Page) -> None:
+    script = """async (evidence) => {
+      const table = (await import("/evidence.js")).evidenceTable(evidence);
+      return [...table.querySelectorAll("tbody tr")].map((row) =>
+        [...row.querySelectorAll("td")].map((cell) => cell.textContent));
+    }"""
+    measured = {"strategy": "numeric_range", "score": 0.5, "weight": 0.5}
+    evidence = {
+        "net": {**measured, "document_value": "7.200,30", "reference_value": "7161.62"},
+        "gross": {**measured, "document_value": " ", "reference_value": None, "weight": 0},
+    }
+    assert await page.evaluate(script, evidence) == [
+        ["7.200,30", "7161.6238.68 less", "25 %score 50 % \u00d7 weight 50 %"],
+        ["blank", "missing", "0 %not counted"],
+    ]
+
+
 async def test_levels_count_a_sample_without_a_new_run(page: Page) -> None:
     nothing: list[float] = []
     sample = [

@@ -232,6 +232,8 @@ async def test_a_match_with_a_close_second_is_shown_as_worth_a_look_everywhere(
         await has_figure(tab, "Worth a look", "1 100 %, 0 not reviewed")
         await has_figure(tab, "Reviewed", "1 1 approved, 0 rejected")
         await tab.sees("Reviews do not change these figures")
+        await tab.go(f"/runs/{run_id}/results/{ties[0]['id']}")
+        await tab.sees("approved by key first on")
         assert await complaints(tab) == []
 
 
