@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.service_process import COMMAND, environment, fleet, run_command, running
 
 DATA = Path(__file__).parents[1] / "data" / "invoices_1k"
@@ -19,8 +21,12 @@ INVOICES, ORDERS = str(DATA / "invoices.csv"), str(DATA / "purchase_orders.csv")
 FILES = (INVOICES, "--against", ORDERS, "--document-id", "invoice_id", "--reference-id", "po_id")
 MAPPINGS = ("--map", "po_number=po_number:exact:0.4", "--map", "vendor_name=vendor_name:fuzzy:0.6")
 DOCUMENTS = 500
+# How long one command may take on a machine that is busy.
+SECONDS = 60.0
 
 
+# A score of commands, one after the other.
+@pytest.mark.timeout(180)
 def test_beside_a_running_service_it_needs_neither_address_nor_key(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running(data):
@@ -79,7 +85,7 @@ def test_without_a_service_it_runs_one_for_as_long_as_it_takes(tmp_path: Path) -
         [COMMAND, "match", "-", *FILES[1:], *MAPPINGS, "--out", str(out)],
         input=documents,
         capture_output=True,
-        timeout=60,
+        timeout=SECONDS,
         env=environment(data),
         cwd=tmp_path,
         check=False,
@@ -108,13 +114,13 @@ def test_a_signal_cancels_the_run_and_a_run_that_others_cancel_is_told(
             with matching(data, extra, "--keep") as command:
                 queued = run_with_status(data, extra, "queued")
                 command.send_signal(number)
-                assert command.wait(10) == 130
+                assert command.wait(SECONDS) == 130
             assert run_with_status(data, extra, "cancelled")["id"] == queued["id"]
         with matching(data, extra, "--json") as command:
             queued = run_with_status(data, extra, "queued")
             cancelled = run_command(data, "cancel", queued["id"], extra=extra)
             assert cancelled.stdout == f"{queued['id']}: cancelled\n"
-            said, _ = command.communicate(timeout=10)
+            said, _ = command.communicate(timeout=SECONDS)
         assert command.returncode == 130
         assert json.loads(said)["status"] == "cancelled"
         followed = run_command(data, "watch", queued["id"], extra=extra)
