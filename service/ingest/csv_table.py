@@ -109,12 +109,13 @@ class CsvTable:
 
     def _look_below(self, names: list[str], reader: "Reader") -> None:
         """Say where the header seems to be, if these rather are a title."""
-        line = None
+        advice = None
         # What is wrong further down is not what is wrong here.
         with suppress(csv.Error, RowTooLongError):
-            line = headers.find_below(names, ((self._line(reader, row), row) for row in reader))
-        if line is not None:
-            raise self._problems.stop("title_above_header", headers.advise(line))
+            rows = ((self._line(reader, row), row) for row in reader)
+            advice = headers.advise_below(names, rows)
+        if advice is not None:
+            raise self._problems.stop("title_above_header", advice)
 
     def _line(self, reader: "Reader", row: list[str]) -> int:
         """Return the line in which the row begins that was just read."""
@@ -166,11 +167,13 @@ class CsvTable:
             column = _bad_column(row, self.columns)
             self._problems.add("bad_text", message, row=self._number, column=column)
             return
-        if self._number <= headers.LOOKED_AT and headers.is_title_of(self.columns, row):
-            advice = headers.advise(self._line(reader, row))
-            raise self._problems.stop("title_above_header", advice, row=self._number)
         message = f"Row {self._number} has {len(row)} values, but the header has "
         message += f"{len(self.columns)} columns."
+        if self._number <= headers.LOOKED_AT:
+            advice = headers.advise(self.columns, row, self._line(reader, row))
+            if advice is not None:
+                message = f"{message} {advice}"
+                raise self._problems.stop("ragged_row", message, row=self._number)
         self._problems.add("ragged_row", message, row=self._number)
 
     def _explain(self, error: csv.Error) -> None:

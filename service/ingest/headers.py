@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import TypeAlias
 
 from service.ingest.limits import MAX_COLUMN_NAME_CHARACTERS, MAX_COLUMNS
 from service.ingest.problems import Problems, UnreadableError
 
 # Below how many lines of titles a header is looked for.
 LOOKED_AT = 20
+Row: TypeAlias = Sequence[str | None]
+
 _NUMBER = re.compile(r"\W*\d")
 
 
@@ -41,8 +44,17 @@ def check_column_names(names: list[str], problems: Problems) -> None:
         raise UnreadableError
 
 
-def is_title_of(names: Sequence[str], row: Sequence[str | None]) -> bool:
-    """Whether `names` rather are a title, and `row`, which stands below, the header.
+def advise_below(names: Sequence[str], rows: Iterable[tuple[int, Row]]) -> str | None:
+    """Say that the header seems to be one of these rows; None where none seems to be one."""
+    for line, row in islice(rows, LOOKED_AT):
+        advice = advise(names, row, line)
+        if advice is not None:
+            return advice
+    return None
+
+
+def advise(names: Sequence[str], row: Row, line: int) -> str | None:
+    """Say that `names` may be a title, and the row in this line the header; None where it is not.
 
     A title fills few of the cells; a header fills all of its own, each differently, and none of
     them with what begins as a number or a date does.
@@ -50,24 +62,11 @@ def is_title_of(names: Sequence[str], row: Sequence[str | None]) -> bool:
     texts = [(cell or "").strip() for cell in row]
     while texts and not texts[-1]:
         texts.pop()
+    named = sum(map(bool, names))
+    is_header = all(texts) and len(set(texts)) == len(texts) and not any(map(_NUMBER.match, texts))
+    if not is_header or 2 * named > len(texts):
+        return None
     return (
-        2 * sum(map(bool, names)) <= len(texts)
-        and len(set(texts)) == len(texts)
-        and all(texts)
-        and not any(map(_NUMBER.match, texts))
-    )
-
-
-def find_below(
-    names: Sequence[str], rows: Iterable[tuple[int, Sequence[str | None]]]
-) -> int | None:
-    """Return the line of the first row that seems to be the header of which `names` are a title."""
-    return next((line for line, row in islice(rows, LOOKED_AT) if is_title_of(names, row)), None)
-
-
-def advise(line: int) -> str:
-    """Say what to do where the header seems to be in a line further down."""
-    return (
-        "The first line is a title rather than a header, which seems to be in line "
-        f"{line}: delete the lines above it."
+        f"The first line has names for {named} of {len(texts)} columns only: if it is a title, "
+        f"delete all lines above the header, which seems to be line {line}."
     )

@@ -143,16 +143,17 @@ class XlsxTable:
 
     def _look_below(self, names: list[str], rows: Iterator[Cells]) -> None:
         """Say where the header seems to be, if these rather are a title."""
-        line = headers.find_below(names, ((self._line, row) for row in rows))
-        if line is not None:
-            raise self._problems.stop("title_above_header", headers.advise(line))
+        advice = headers.advise_below(names, ((self._line, row) for row in rows))
+        if advice is not None:
+            raise self._problems.stop("title_above_header", advice)
 
     def _check(self, cells: Cells, width: int) -> None:
         if any(cells[width:]):
-            if self._number <= headers.LOOKED_AT and headers.is_title_of(self.columns, cells):
-                advice = headers.advise(self._line)
-                raise self._problems.stop("title_above_header", advice, row=self._number)
             message = f"Row {self._number} has a value in a column without a name."
+            advice = headers.advise(self.columns, cells, self._line)
+            if advice is not None and self._number <= headers.LOOKED_AT:
+                message = f"{message} {advice}"
+                raise self._problems.stop("ragged_row", message, row=self._number)
             self._problems.add("ragged_row", message, row=self._number)
         for place, value in enumerate(cells[:width]):
             fault = text_fault(value) if value is not None else None

@@ -245,13 +245,14 @@ BAD_BOOKS: dict[str, tuple[bytes, str]] = {
     "title": (
         make(Sheet("S", [["Orders of 2025"], [], ["no", "name", "due"], ["1", "x", "2"]])),
         (
-            "The first line is a title rather than a header, which seems to be in line 3: delete "
-            "the lines above it."
+            "Row 1 has a value in a column without a name. The first line has names for 1 of 3 "
+            "columns only: if it is a title, delete all lines above the header, which seems to be "
+            "line 3."
         ),
     ),
     "title over another column": (
         make(Sheet("S", [[None, "Orders"], ["no", "name", "due", "paid"], [1, 2, 3, 4]])),
-        "The first line is a title rather than a header, which seems to be in line 2: delete",
+        "The first line has names for 1 of 4 columns only: if it is a title, delete all lines",
     ),
     "repeated header": (
         make(Sheet("S", [["a", "a"], [1, 2]])),

@@ -227,32 +227,39 @@ def test_what_is_wrong_is_named(content: bytes, code: str, row: int | None, mess
     assert rows == []
 
 
+NO_NAME = "Column 2 of the header has no name: give it one, or delete the column."
+FOR_ONE = "The first line has names for 1 of"
+ADVICE = "columns only: if it is a title, delete all lines above the header, which seems to be line"
 TITLES = {
-    "with all separators": (b"Invoices;;\n;;\nno;name;due on\n1;x;2\n", 3),
-    "without any": (b'Invoices of\nNovember\n\n"the\nnumber";name;due\n1;x;2\n', 4),
-    "below the separator": (b"sep=;\nInvoices;\nno;name\n1;x\n", 3),
-    "over a table without header": (b"Invoices;;\n1;2;3\n4;5;6\n", None),
-    "over what cannot be read": (b'Invoices;;\n"a"b;2;3\n', None),
-    "over a row with a gap": (b"Invoices;;\nno;;due\n", None),
+    "with all separators": (
+        b"Invoices;;\n;;\nno;name;due on\n1;x;2\n",
+        "title_above_header",
+        f"{FOR_ONE} 3 {ADVICE} 3.",
+    ),
+    "without any": (
+        b'Invoices of\nNovember\n\n"the\nnumber";name;due\n1;x;2\n',
+        "ragged_row",
+        f"Row 2 has 3 values, but the header has 1 columns. {FOR_ONE} 3 {ADVICE} 4.",
+    ),
+    "below the separator": (
+        b"sep=;\nInvoices;\nno;name\n1;x\n",
+        "title_above_header",
+        f"{FOR_ONE} 2 {ADVICE} 3.",
+    ),
+    "over rows alone": (b"Invoices;;\n1;2;3\n4;5;6\n", "empty_column_name", NO_NAME),
+    "over what cannot be read": (b'Invoices;;\n"a"b;2;3\n', "empty_column_name", NO_NAME),
+    "over a row with a gap": (b"Invoices;;\nno;;due\n", "empty_column_name", NO_NAME),
 }
 
 
-@pytest.mark.parametrize(("content", "line"), TITLES.values(), ids=TITLES)
+@pytest.mark.parametrize(("content", "code", "message"), TITLES.values(), ids=TITLES)
 def test_a_title_above_the_header_is_told_with_the_line_of_the_header(
-    content: bytes, line: int | None
+    content: bytes, code: str, message: str
 ) -> None:
     _, rows, [problem, *_] = read(content, ";")
 
     assert rows == []
-    assert problem.code == ("empty_column_name" if line is None else "title_above_header")
-    assert problem.message == (
-        "Column 2 of the header has no name: give it one, or delete the column."
-        if line is None
-        else (
-            "The first line is a title rather than a header, which seems to be in line "
-            f"{line}: delete the lines above it."
-        )
-    )
+    assert (problem.code, problem.message) == (code, message)
 
 
 def test_the_column_of_bad_text_is_named() -> None:
