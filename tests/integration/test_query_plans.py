@@ -223,6 +223,9 @@ QUESTIONS = {
     "documents: far down": Question(
         documents._LIST_PAGE, f"'{WORKSPACE}', 'default', 'doc_00015000', 51", "documents_pkey", 51
     ),
+    "documents: whether any are numbered": Question(
+        documents._HAS_NUMBERED, f"'{WORKSPACE}', 'default', 'row_', 'row`'", "documents_pkey", 1
+    ),
     "collections: first page": Question(
         collections._LIST_PAGE, f"'{WORKSPACE}', '', 51", "collections_pkey", 51
     ),
