@@ -26,7 +26,7 @@ DEFAULT_DELIMITER = ","
 OTHER_DELIMITERS: Final = (";", "\t", "|")
 DELIMITER_NAMES: Final = {";": "';'", "\t": "a tab", "|": "'|'", ",": "','"}
 # Spreadsheets write and read this line above the header.
-_SEPARATOR_LINE = re.compile(r'"?sep=([^\r\n"])"?[\r\n]+', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w\r\n"\0\ufeff])"?[\r\n]+', re.IGNORECASE)
 _LINE_END = re.compile("\r\n|\r|\n")
 
 

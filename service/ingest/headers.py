@@ -64,7 +64,7 @@ def advise(names: Sequence[str], row: Row, line: int) -> str | None:
         texts.pop()
     named = sum(map(bool, names))
     is_header = all(texts) and len(set(texts)) == len(texts) and not any(map(_NUMBER.match, texts))
-    if not is_header or 2 * named > len(texts):
+    if len(texts) < max(2, 2 * named) or not is_header:
         return None
     return (
         f"The first line has names for {named} of {len(texts)} columns only: if it is a title, "

@@ -9,7 +9,7 @@ const PACKED = "PK\u0003\u0004";
 const OLD_WORKBOOK = "\u00d0\u00cf\u0011\u00e0";
 const COMPARED = 20;
 // What spreadsheets write above the header, to say which sign it is.
-const SEPARATOR_LINE = /^\ufeff?"?sep=([^\r\n"])"?(\r\n|\r|\n)/i;
+const SEPARATOR_LINE = /^\ufeff?"?sep=([^\w\r\n"])"?(\r\n|\r|\n)/i;
 // Where two would do, the comma is rather the decimal one.
 const DELIMITERS = [";", "\t", "|", ","];
 

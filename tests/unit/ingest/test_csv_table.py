@@ -43,6 +43,8 @@ READABLE: dict[str, tuple[bytes, Sequence[Sequence[str]]]] = {
     "quote inside": (b'a,b\nx"y,2\n', [["a", "b"], ['x"y', "2"]]),
     "empty cells": (b'a,b\n,\n"",\n', [["a", "b"], ["", ""], ["", ""]]),
     "one column": (b'a\n1\n""\n', [["a"], ["1"], [""]]),
+    "no separator line": (b"sep=x\n1\n", [["sep=x"], ["1"]]),
+    "no separator line either": (b"sep=\n1\n", [["sep="], ["1"]]),
     "spaces stay": (b" a,b \n 1,2 \n", [[" a", "b "], [" 1", "2 "]]),
     "separators of Unicode": ("a\nx\u2028y\x85z\x1c\n".encode(), [["a"], ["x\u2028y\x85z\x1c"]]),
 }
@@ -245,6 +247,11 @@ TITLES = {
         b"sep=;\nInvoices;\nno;name\n1;x\n",
         "title_above_header",
         f"{FOR_ONE} 2 {ADVICE} 3.",
+    ),
+    "of nothing": (
+        b";\n\nno;name\n1;x\n",
+        "title_above_header",
+        f"The first line has names for 0 of 2 {ADVICE} 3.",
     ),
     "over rows alone": (b"Invoices;;\n1;2;3\n4;5;6\n", "empty_column_name", NO_NAME),
     "over what cannot be read": (b'Invoices;;\n"a"b;2;3\n', "empty_column_name", NO_NAME),
