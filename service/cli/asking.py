@@ -43,13 +43,17 @@ def show(
     columns: tuple[str, ...],
     *,
     as_json: bool,
+    told: Callable[[JsonObject], JsonObject] = lambda item: item,
 ) -> None:
-    """Print the first items of a list, which `asked` names by its path and its filters."""
+    """Print the first items of a list, which `asked` names by its path and its filters.
+
+    `told` says what of an item the columns show; JSON has it as it is.
+    """
 
     async def print_all(client: Client) -> None:
         listed = Listed(columns, as_json=as_json)
         async for item in first(client, *asked, limit):
-            listed.add(item)
+            listed.add(item if as_json else told(item))
         listed.close()
 
     ask(url, print_all)

@@ -73,7 +73,8 @@ def _data_directory(settings: Settings) -> Finding:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         advice = f"Make {there} writable, or choose another with MATCHSTREAM_DATA_DIR."
         return Finding("data directory", f"{place} cannot be written", advice)
-    return Finding("data directory", str(place), shortage(place))
+    made = "" if place.exists() else ", not there yet: the first start makes it"
+    return Finding("data directory", f"{place}{made}", shortage(place))
 
 
 def _port(settings: Settings, url: str | None) -> Finding:

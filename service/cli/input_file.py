@@ -66,22 +66,29 @@ class InputFile:
         """Return the columns, and leave the file at its start.
 
         Of NDJSON, whose rows may differ, as many rows are read as it takes to find the wanted ones.
+        Raises InvalidInputError for a file that cannot be read, or has no rows.
         """
         self.file.seek(0)
         try:
-            if self.format is UploadFormat.NDJSON:
-                return _keys(self.file, set(wanted))
-            return self._header()
+            if self.format is not UploadFormat.NDJSON:
+                return self._header()
+            if next(_lines(self.file), None) is None:
+                raise InvalidInputError(f"{self.name} is empty.")
+            self.file.seek(0)
+            return _keys(self.file, set(wanted))
         finally:
             self.file.seek(0)
 
     def _header(self) -> list[str]:
         problems = Problems()
         table = file_table(cast("BinaryIO", self.file), self._instructions(), problems)
+        has_rows = False
         with suppress(UnreadableError):
-            next(table.blocks(), None)
+            has_rows = any(block.rows for block in table.blocks())
         if problems:
             raise InvalidInputError(f"{self.name}: {problems.found[0].message}")
+        if not has_rows:
+            raise InvalidInputError(f"{self.name} has a header, and no row below it.")
         return list(table.columns)
 
     def _instructions(self) -> Instructions:

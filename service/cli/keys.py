@@ -28,6 +28,8 @@ from service.store.data_directory import Layout
 from service.store.database import Connection, connect
 
 ALL_SCOPES = ",".join(Scope)
+# What work needs; who may make and revoke keys is chosen on purpose.
+USUAL_SCOPES = ",".join((Scope.READ, Scope.WRITE))
 MAX_DAYS = 3650
 _COLUMNS = (
     "id",
@@ -104,7 +106,12 @@ def _has_database(settings: Settings) -> bool:
 @app.command(cls=Documented)
 def create(
     name: Annotated[str, typer.Option(help="What the key is for.")],
-    scopes: Annotated[str, typer.Option(help="What it may do.")] = ALL_SCOPES,
+    scopes: Annotated[
+        str,
+        typer.Option(
+            help=f"What it may do, of {ALL_SCOPES}; only with admin does it make and revoke keys."
+        ),
+    ] = USUAL_SCOPES,
     workspace: Annotated[
         str, typer.Option(help="Which workspace it opens; a new name makes a new one.")
     ] = workspaces.DEFAULT_NAME,

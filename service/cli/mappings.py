@@ -4,6 +4,7 @@ SOURCE=TARGET:STRATEGY:WEIGHT[:OPTION=VALUE]...        amount=total:numeric_rang
 """
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import cast
@@ -92,7 +93,13 @@ def _read_one(spec: str) -> dict[str, object]:
     try:
         number = float(weight)
     except ValueError as error:
-        raise InvalidInputError(f"--map {spec}: the weight {weight!r} is no number.") from error
+        raise InvalidInputError(
+            f"--map {spec}: the weight {weight!r} is no number: write it with a point: 0.4."
+        ) from error
+    if not 0 <= number < math.inf:
+        raise InvalidInputError(
+            f"--map {spec}: weight {weight!r} is none: write it from 0 to 1, with a point: 0.4."
+        )
     mapping: dict[str, object] = {
         "source": source.translate(_SHOWN),
         "target": target.translate(_SHOWN),

@@ -4,6 +4,20 @@ from typing import Annotated
 
 import typer
 
+_SHARE = "write a number from 0 to 1, with a point: 0.85."
+
+
+def share(text: str) -> float:
+    """Read a confidence; says how one is written where this is none."""
+    try:
+        found = float(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text} is no confidence: {_SHARE}") from error
+    if not 0 <= found <= 1:
+        raise typer.BadParameter(f"{text} is no confidence: {_SHARE}")
+    return found
+
+
 Documents = Annotated[
     str,
     typer.Argument(
@@ -16,7 +30,8 @@ Map = Annotated[
     typer.Option("--map", metavar="MAPPING", help="What compares to what; again and again."),
 ]
 Suggest = Annotated[
-    bool, typer.Option("--suggest", help="Only propose mappings, from names and values.")
+    bool,
+    typer.Option("--suggest", help="Only propose mappings, from names and values."),
 ]
 Out = Annotated[
     str | None,
@@ -26,16 +41,22 @@ Out = Annotated[
     ),
 ]
 Threshold = Annotated[
-    float, typer.Option(metavar="0-1", min=0, max=1, help="Least confidence of a match.")
+    float, typer.Option(metavar="0-1", parser=share, help="Least confidence of a match.")
 ]
 ReviewThreshold = Annotated[
-    float, typer.Option(metavar="0-1", min=0, max=1, help="Least that is worth a look.")
+    float, typer.Option(metavar="0-1", parser=share, help="Least that is worth a look.")
 ]
 DocumentId = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Column with the documents' ids.")
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Column with the documents' ids; by default row_1, row_2 and so on."
+    ),
 ]
 ReferenceId = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Column with the reference rows' ids.")
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Column with the reference rows' ids; by default row_1 and so on."
+    ),
 ]
 Ai = Annotated[bool, typer.Option("--ai", help="Ask the AI about what is unsure.")]
 KeepTables = Annotated[

@@ -16,8 +16,7 @@ from service.cli.input_file import STANDARD
 from service.domain.errors import InvalidInputError, MatchstreamError
 
 # By the file's ending: what the service is asked for. A list in JSON is made here.
-FORMATS = {"": "csv", ".csv": "csv", ".txt": "csv", ".json": "json", ".ndjson": "ndjson",
-           ".jsonl": "ndjson"}  # fmt: skip
+FORMATS = {".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 
 
 def check(out: str) -> None:
@@ -25,13 +24,13 @@ def check(out: str) -> None:
     if out == STANDARD:
         return
     path = Path(out)
-    if path.suffix.lower() not in FORMATS:
+    if path.is_dir():
+        raise InvalidInputError(f"--out {out} is a folder: name a file.")
+    if path.suffix.lower() not in FORMATS and not _is_device(path):
         raise InvalidInputError(f"--out {out}: name a file that ends in .csv, .json or .ndjson.")
     folder = path.absolute().parent
     if not folder.is_dir():
         raise InvalidInputError(f"--out {out}: there is no folder {folder}.")
-    if path.is_dir():
-        raise InvalidInputError(f"--out {out} is a folder: name a file.")
     # A file that is there is replaced, which its folder must allow; a device is written to.
     written = path if _is_device(path) else path.resolve().parent
     if not os.access(written, os.W_OK):
@@ -49,7 +48,8 @@ async def write(handle: RunHandle, out: str) -> None:
         return
     try:
         with _opened(Path(out)) as file:
-            await _copy(handle, FORMATS[Path(out).suffix.lower()], file)
+            # A device may have any name, and gets CSV.
+            await _copy(handle, FORMATS.get(Path(out).suffix.lower(), "csv"), file)
     except (OSError, ClientError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
         raise MatchstreamError(

@@ -4,17 +4,18 @@ import sys
 from contextlib import closing
 from enum import StrEnum
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
 from service.cli import exit_codes, summary
-from service.cli.answers import JsonObject, StreamedEvent
+from service.cli.answers import ClientError, JsonObject, StreamedEvent
 from service.cli.asking import Limit, Url, ask, first, show
-from service.cli.client import RUNS, Client, segment
+from service.cli.client import CONFIGS, RUNS, Client, segment
 from service.cli.completion import RunId, result_ids, run_ids
 from service.cli.display import Silence, display_on, progress_of, waiting
-from service.cli.tables import AsJson, print_json, printable
+from service.cli.tables import AsJson, print_json, print_rows, printable
 from service.domain.errors import NotFoundError
 from service.domain.runs import RunStatus
 
@@ -105,8 +106,27 @@ def runs(
     matchstream runs --status running --json | head -1
     """
     filters = {"status": status.value} if status else {}
-    columns = ("id", "status", "rows_processed", "rows_matched", "created_at")
-    show(url, (RUNS, filters), limit, columns, as_json=as_json)
+    if as_json:
+        show(url, (RUNS, filters), limit, (), as_json=True)
+        return
+    found = ask(url, lambda client: _named_runs(client, filters, limit))
+    columns = ("id", "status", "name", "rows_processed", "rows_matched", "created_at")
+    print_rows(found, columns, as_json=False)
+
+
+async def _named_runs(client: Client, filters: dict[str, str], limit: int) -> list[JsonObject]:
+    """Return the newest runs, each with the name of its match; a deleted one has none."""
+    found = [run async for run in first(client, RUNS, filters, limit)]
+    missing = {run["matching_config_id"] for run in found}
+    names: dict[str, str] = {}
+    if missing:
+        # The newest are enough, but for runs of old ones.
+        async for config in client.walk(CONFIGS, {}):
+            names[config["id"]] = config["name"]
+            missing.discard(config["id"])
+            if not missing:
+                break
+    return [{**run, "name": names.get(run["matching_config_id"], "")} for run in found]
 
 
 def cancel(run: RunId, url: Url = None) -> None:
@@ -144,7 +164,7 @@ def review(
         str,
         typer.Argument(
             metavar="RESULT",
-            help="The result's id, as `results` shows it.",
+            help="The result's id or its document's, as `results` shows them.",
             autocompletion=result_ids,
         ),
     ],
@@ -158,13 +178,36 @@ def review(
     """Approve or reject a result.
 
     matchstream review RUN RESULT approved --notes checked
-    matchstream review RUN RESULT approved --row 4712
+    matchstream review RUN INV-7 approved --row 4712
     """
     body: dict[str, Any] = {"status": verdict.value}
     if notes is not None:
         body["notes"] = notes
     if row is not None:
         body["matched_reference_row_id"] = row
-    path = f"{RUNS}/{segment(run)}/results/{segment(result)}/review"
-    reviewed = ask(url, lambda client: client.ask("POST", path, json=body))
+    path = f"{RUNS}/{segment(run)}/results"
+    # What can be no id is told before anybody is asked.
+    segment(result)
+    reviewed = ask(url, lambda client: _review(client, path, result, body))
     typer.echo(f"{printable(reviewed['document_id'])}: {reviewed['status']}")
+
+
+async def _review(client: Client, results: str, named: str, body: JsonObject) -> JsonObject:
+    """Review the result of that id, else the one of the document of that id."""
+    if _is_uuid(named):
+        try:
+            return await client.ask("POST", f"{results}/{segment(named)}/review", json=body)
+        except ClientError as error:
+            if error.problem != "not_found":
+                raise
+    async for found in first(client, results, {"document_id": named}, 1):
+        return await client.ask("POST", f"{results}/{found['id']}/review", json=body)
+    raise NotFoundError(f"The run has no result `{named}`, and no document of that id.")
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.answers import JsonObject
 from service.cli.asking import Limit, Url, ask, show
 from service.cli.client import WEBHOOKS, segment
 from service.cli.commands import Documented
@@ -74,7 +75,23 @@ def deliveries(
     matchstream webhooks deliveries 01890000-0000-7000-8000-000000000001
     """
     path = f"{WEBHOOKS}/{segment(webhook)}/deliveries"
-    show(url, (path, {}), limit, ("id", "type", "status", "created_at"), as_json=as_json)
+    columns = (
+        "id",
+        "type",
+        "status",
+        "attempt_count",
+        "last_answer",
+        "next_attempt_at",
+        "created_at",
+    )
+    show(url, (path, {}), limit, columns, as_json=as_json, told=_with_answer)
+
+
+def _with_answer(delivery: JsonObject) -> JsonObject:
+    """Add what came of the last attempt: the HTTP status, or why there is none."""
+    attempts = delivery["attempts"]
+    last = attempts[-1] if attempts else {"status_code": None, "error": None}
+    return {**delivery, "last_answer": last["status_code"] or last["error"]}
 
 
 @app.command(cls=Documented)

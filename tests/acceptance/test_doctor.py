@@ -11,6 +11,7 @@ def test_a_sound_installation_has_nothing_wrong_and_stays_as_it_is(tmp_path: Pat
     assert "WRONG" not in found.stdout
     assert "matching kernel: compiled" in found.stdout
     assert "none runs on the data directory" in found.stdout
+    assert f"{tmp_path / 'data'}, not there yet: the first start makes it" in found.stdout
     assert not (tmp_path / "data").exists()
 
 

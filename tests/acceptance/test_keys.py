@@ -28,7 +28,7 @@ def test_keys_made_beside_and_before_a_service_open_it(tmp_path: Path) -> None:
     assert names == [
         ["before", "read", "active"],
         ["first", "admin,read,write", "active"],
-        ["beside", "admin,read,write", "active"],
+        ["beside", "read,write", "active"],
     ]
 
 

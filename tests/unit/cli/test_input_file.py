@@ -49,6 +49,21 @@ def test_what_cannot_be_read_is_a_sentence_with_the_file() -> None:
         of("a.csv", b"x,x\n1,2\n").columns([])
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.csv", b"", "a.csv: The file is empty."),
+        ("a.csv", b"x,y\n", "a.csv has a header, and no row below it."),
+        ("a.xlsx", workbooks.make(Sheet("A", [["x", "y"]])), "a.xlsx has a header, and no row"),
+        ("a.ndjson", b"\n", "a.ndjson is empty."),
+    ],
+)
+def test_a_file_without_rows_is_named(name: str, content: bytes, told: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        of(name, content).columns([])
+    assert str(refused.value).startswith(told)
+
+
 def test_a_name_that_is_not_there_is_refused_with_the_nearest() -> None:
     input_file.check("vendor", ["vendor"], "a.csv", "--map")
     with pytest.raises(InvalidInputError, match=r"no column vender\. Did you mean vendor\? It has"):
