@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 
+from service.cli import warnings
 from service.cli.answers import JsonObject
 from service.cli.client import RunHandle
 from service.cli.display import drawn
@@ -40,7 +41,7 @@ def how(ended: JsonObject, run: str) -> str:
 def warn(ended: JsonObject, say: Say) -> None:
     """Say what did not stop the run."""
     for warning in ended["warnings"]:
-        say(printable(f"{warning['code']} ({warning['count']}): {warning['sample']}"))
+        say(printable(warnings.worded(warning)))
 
 
 async def distribution(handle: RunHandle) -> list[str]:
