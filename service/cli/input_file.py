@@ -185,6 +185,11 @@ def as_documents(source: InputFile, id_column: str | None) -> Iterator[InputFile
         yield InputFile(source.name, copy)
 
 
+def has_ids(source: InputFile) -> bool:
+    """Whether its rows have their ids beside their fields."""
+    return source.format is UploadFormat.NDJSON and not _is_plain(source.file)
+
+
 def _is_plain(file: IO[bytes]) -> bool:
     row = next(_rows(file), {})
     file.seek(0)

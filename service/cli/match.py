@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from service.cli import left_behind, result_table, suggest
+from service.cli import id_columns, left_behind, result_table, suggest
 from service.cli.answers import ClientError, JsonObject
 from service.cli.client import DOCUMENTS, Client, RunHandle
 from service.cli.display import Display, progress_of, waiting
@@ -33,6 +33,8 @@ class Job:
     review_threshold: float
     uses_ai: bool
     out: str | None
+    # Rows with `fields` have their ids beside them.
+    has_ids: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,17 @@ def config_body(job: Job, uploaded: Uploaded) -> JsonObject:
     }
 
 
-async def proposal(client: Client, job: Job, uploaded: Uploaded) -> list[dict[str, object]]:
-    """Propose mappings from a sample of both tables; raises InvalidInputError without any."""
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Mappings, and for sides without a column of ids one that looks like it."""
+
+    mappings: list[dict[str, object]]
+    document_id: str | None
+    reference_id: str | None
+
+
+async def proposal(client: Client, job: Job, uploaded: Uploaded) -> Proposal:
+    """Propose from a sample of both tables; raises InvalidInputError without any mapping."""
     limit = str(SAMPLE_ROWS)
     rows = await client.ask("GET", uploaded.reference["links"]["rows"], params={"limit": limit})
     documents = await client.ask(
@@ -113,13 +124,20 @@ async def proposal(client: Client, job: Job, uploaded: Uploaded) -> list[dict[st
         [{name: row.get(name) for name in types} for row in rows["data"]], types
     )
     fields = suggest.sides([document["fields"] for document in documents["data"]], {})
-    found = suggest.propose_for(fields, columns, job.document_id, job.reference_id)
+    document_id = reference_id = None
+    if job.document_id is None and not job.has_ids:
+        document_id = id_columns.propose(fields, len(documents["data"]))
+    if job.reference_id is None:
+        reference_id = id_columns.propose(columns, len(rows["data"]))
+    found = suggest.propose_for(
+        fields, columns, job.document_id or document_id, job.reference_id or reference_id
+    )
     if not found:
         raise InvalidInputError(
             f"No field looks like a column: name the mappings with --map. Fields: "
             f"{', '.join(field.name for field in fields)}. Columns: {', '.join(types)}."
         )
-    return found
+    return Proposal(found, document_id, reference_id)
 
 
 async def begin(made: Traces, config_id: str, options: dict[str, object]) -> RunHandle:

@@ -71,6 +71,7 @@ def match_files(  # noqa: PLR0913 - the options of a command
             review_threshold=review_threshold,
             uses_ai=ai,
             out=out,
+            has_ids=input_file.has_ids(rows),
         )
         _check_columns(job)
         kept = {True: Keep.ALWAYS, False: Keep.NEVER, None: Keep.ENDED}[keep]
@@ -176,7 +177,14 @@ def _suggest(job: Job, *, as_json: bool) -> Work:
         ):
             uploaded = await match.upload(made, job, Silence())
             proposed = await match.proposal(client, job, uploaded)
-        for mapping in proposed:
+        ids = {"document_id": proposed.document_id, "reference_id": proposed.reference_id}
+        for name, column in ids.items():
+            if column is not None and as_json:
+                tables.print_json({name: column})
+            elif column is not None:
+                option = f"--{name.replace('_', '-')}"
+                typer.echo(f"{option} {shlex.quote(tables.printable(column))}")
+        for mapping in proposed.mappings:
             if as_json:
                 tables.print_json(mapping)
             else:

@@ -31,7 +31,7 @@ Map = Annotated[
 ]
 Suggest = Annotated[
     bool,
-    typer.Option("--suggest", help="Only propose mappings, from names and values."),
+    typer.Option("--suggest", help="Only propose ids and mappings, from names and values."),
 ]
 Out = Annotated[
     str | None,

@@ -30,7 +30,8 @@ SECONDS = 60.0
 def test_beside_a_running_service_it_needs_neither_address_nor_key(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running(data):
-        proposed = run_command(data, "match", *FILES, "--suggest")
+        proposed = run_command(data, "match", *FILES[:3], "--suggest")
+        assert proposed.stdout.startswith("--document-id invoice_id\n--reference-id po_id\n--map ")
         options = re.findall(r"^--map (\S+)$", proposed.stdout, re.MULTILINE)
         assert "vendor_name=vendor_name:fuzzy" in proposed.stdout
         assert not any(option.startswith("invoice_id=") for option in options)

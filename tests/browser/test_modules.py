@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
-from service.cli import suggest
+from service.cli import id_columns, suggest
 from service.cli.suggest import Side
 from tests.browser.conftest import DATA, call
 from tests.data import workbooks
@@ -230,6 +230,8 @@ async def test_a_column_of_ids_is_proposed_and_a_wrong_one_is_told(
 ) -> None:
     inside = {"names": names, "rows": rows}
     assert await call(page, "ids", "idColumn", inside) == proposed
+    samples = [dict(zip(names, row, strict=True)) for row in rows]
+    assert (id_columns.propose(suggest.sides(samples, {}), len(rows)) or "") == proposed
     hint = await call(page, "ids", "idHint", inside, chosen)
     assert (hint is None) == (told is None)
     assert (told or "") in (hint or "")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cli import suggest
+from service.cli import id_columns, suggest
 from service.cli.suggest import Side
 
 DATA = Path(__file__).parents[2] / "data"
@@ -140,3 +140,22 @@ def test_codes_in_digits_are_compared_as_they_are_and_names_mean_the_same() -> N
         "company": ("Firma", "fuzzy"),
         "customer_since": ("Seit", "date_range"),
     }
+
+
+@pytest.mark.parametrize(
+    ("columns", "proposed"),
+    [
+        ({"number": ("1", "2"), "po_id": ("A", "B")}, "po_id"),
+        ({"name": ("a", "b"), "order_number": ("1", "2")}, "order_number"),
+        ({"id": ("1", "1")}, None),
+        ({"id": ("1",)}, None),
+        ({"code": ("1.50", "2.50")}, None),
+        ({"id": ("2024-01-02", "2024-01-03")}, None),
+        ({"name": ("a", "b")}, None),
+    ],
+)
+def test_a_column_of_ids_is_unique_filled_and_named_so(
+    columns: dict[str, tuple[str, ...]], proposed: str | None
+) -> None:
+    given = [Side(name, "string", values) for name, values in columns.items()]
+    assert id_columns.propose(given, 2) == proposed
