@@ -121,7 +121,12 @@ async def proposal(client: Client, job: Job, uploaded: Uploaded) -> Proposal:
     )
     types = {column["name"]: column["type"] for column in uploaded.reference["columns"]}
     columns = suggest.sides(
-        [{name: row.get(name) for name in types} for row in rows["data"]], types
+        # A column called id stands beside the row's own id.
+        [
+            {name: row.get(f"column.{name}", row.get(name)) for name in types}
+            for row in rows["data"]
+        ],
+        types,
     )
     fields = suggest.sides([document["fields"] for document in documents["data"]], {})
     document_id = reference_id = None

@@ -1,6 +1,7 @@
 """How is a list printed? For a person in columns, for a program tab separated or as JSON."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from shutil import get_terminal_size
@@ -15,6 +16,11 @@ Row: TypeAlias = Mapping[str, object]
 GAP = "  "
 _LEAST_WIDTH = 8
 _ELLIPSIS = "…"
+# Columns whose cells stay whole: ids and times; ids of others' making only up to so many signs.
+_WHOLE = ("id", "_at")
+_LONGEST_WHOLE = 36
+_SECONDS = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{3}Z$")
+_TIME = re.compile(r"^(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\dZ$")
 
 
 class Listed:
@@ -66,19 +72,34 @@ def print_json(value: object) -> None:
 def aligned(lines: Sequence[Sequence[str]], width: int) -> list[str]:
     """Lay cells out in columns, the widest of which are cut until a line fits the width.
 
-    The first column holds ids, which one copies: it is never cut. The last ones are left out where
-    they have no room at all.
+    Times are told to the second before that, and to the day before one would be left out. Ids,
+    which one copies, and times are not cut. The last columns are left out where they have no room.
     """
-    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
-    while len(widths) > 1 and _total([widths[0], *(_least(each) for each in widths[1:])]) > width:
+    if _total(_widths(lines)) > width:
+        lines = [[_SECONDS.sub(r"\1Z", cell) for cell in line] for line in lines]
+    if _total(_leasts(lines)) > width:
+        lines = [[_TIME.sub(r"\1", cell) for cell in line] for line in lines]
+    widths, leasts = _widths(lines), _leasts(lines)
+    while len(widths) > 1 and _total(leasts) > width:
         widths.pop()
-    while _total(widths) > width and max(widths[1:], default=0) > _LEAST_WIDTH:
-        place = max(range(1, len(widths)), key=widths.__getitem__)
-        widths[place] -= 1
+        leasts.pop()
+    while _total(widths) > width and widths[1:] != leasts[1:]:
+        loose = [place for place in range(1, len(widths)) if widths[place] > leasts[place]]
+        widths[max(loose, key=widths.__getitem__)] -= 1
     return [
         GAP.join(_fit(cell, size) for cell, size in zip(line, widths, strict=False)).rstrip()
         for line in lines
     ]
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+
+
+def _leasts(lines: Sequence[Sequence[str]]) -> list[int]:
+    """Return how narrow each column may become; of the first nothing is cut."""
+    first, *others = zip(*lines, strict=True)
+    return [max(map(cell_len, first)), *map(_least, others)]
 
 
 def printable(text: str) -> str:
@@ -86,8 +107,13 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
-def _least(size: int) -> int:
-    return min(size, _LEAST_WIDTH)
+def _least(column: Sequence[str]) -> int:
+    name, *cells = column
+    size = max(map(cell_len, column))
+    if not name.endswith(_WHOLE):
+        return min(size, _LEAST_WIDTH)
+    whole = max(map(cell_len, cells), default=0)
+    return min(size, max(_LEAST_WIDTH, min(whole, _LONGEST_WHOLE)))
 
 
 def _total(widths: Sequence[int]) -> int:

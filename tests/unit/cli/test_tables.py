@@ -69,3 +69,15 @@ def test_where_not_all_signs_can_be_shown_json_is_still_whole(
     tables.print_json({"name": "東京 — Köln"})
     sys.stdout.flush()
     assert json.loads(written.getvalue().decode("ascii")) == {"name": "東京 — Köln"}
+
+
+def test_times_are_shortened_before_ids_are_cut_or_columns_go() -> None:
+    names = ("id", "name", "document_id", "created_at")
+    line = ("0" * 36, "a long name that goes on and on", "d" * 20, "2026-01-02T03:04:05.678Z")
+    whole = {width: tables.aligned([names, line], width)[1] for width in (120, 115, 100, 80, 70)}
+    assert whole[120].endswith("2026-01-02T03:04:05.678Z")
+    assert whole[115].endswith("and on  dddddddddddddddddddd  2026-01-02T03:04:05Z")
+    assert "…  dddddddddddddddddddd  2026-01-02T03:04:05Z" in whole[100]
+    assert whole[80].endswith(f"…  {'d' * 20}  2026-01-02")
+    assert whole[70].endswith(f"…  {'d' * 20}")
+    assert all(len(shown) <= width for width, shown in whole.items())
