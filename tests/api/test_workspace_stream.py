@@ -253,8 +253,11 @@ async def test_a_feed_that_meets_a_hole_sends_its_readers_to_a_snapshot(idle: Li
         aclosing(feeds.read(source, last)) as reading,
         asyncio.TaskGroup() as tasks,
     ):
+        # From here on the feed reads when it is woken, and not before.
+        await begun.tell()
+        begun.wake(signals)
+        assert await _first(reading)
         waiting = tasks.create_task(_first(reading))
-        await asyncio.sleep(0)
         gone = await story.begin(idle.world, told=2)
         await delete(idle, gone)
         await begun.tell()

@@ -75,8 +75,9 @@ def test_make_clean_leaves_nothing_that_is_made_but_the_data() -> None:
 
 
 def make(*words: str) -> str:
-    """What `make` prints in the project's folder."""
-    return subprocess.check_output(["make", *words], cwd=ROOT, text=True)
+    """What `make` prints in the project's folder, also where another one runs the tests."""
+    command = ["make", "--no-print-directory", *words]
+    return subprocess.check_output(command, cwd=ROOT, text=True)
 
 
 def test_every_command_is_listed() -> None:
