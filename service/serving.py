@@ -101,7 +101,7 @@ async def _show_sample(running: Running) -> None:
         await _say_where(running)
         typer.echo(
             f"The first API key is not in {running.settings.data_dir}, so that the sample is left "
-            "out: make a key with 'matchstream keys create --name NAME'.",
+            "out: make a key with 'matchstream keys create --name NAME --scopes read,write,admin'.",
             err=True,
         )
         return
