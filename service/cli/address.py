@@ -60,6 +60,7 @@ def _written(path: Path, url: str) -> Iterator[IO[str]]:
             file.flush()
             unfinished.replace(path)
         except OSError as error:
+            unfinished.unlink(missing_ok=True)
             raise StartupError(f"The file {path} cannot be written: {error.strerror}.") from error
         yield file
 

@@ -96,7 +96,8 @@ def _make_apart(job: IndexJob) -> IndexOutcome:
         child = subprocess.run(  # noqa: S603 - our own module
             command, input=call, stdout=subprocess.PIPE, check=False
         )
-        answer = child.stdout[len(LENGTH.pack(len(READY)) + READY) + LENGTH.size :]
+        # Behind two lengths: that of READY, and its own.
+        answer = child.stdout[2 * LENGTH.size + len(READY) :]
         if answer:
             break
     else:

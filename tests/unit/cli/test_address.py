@@ -88,3 +88,13 @@ def test_an_address_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None
         address.left(tmp_path / "none", FIRST),
     ):
         pass
+
+
+def test_an_address_that_cannot_be_put_in_its_place_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / address.FILE_NAME).mkdir()
+    with (
+        pytest.raises(StartupError, match="cannot be written"),
+        address.left(tmp_path, FIRST),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [address.FILE_NAME]
