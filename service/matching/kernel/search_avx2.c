@@ -6,7 +6,9 @@
 #pragma GCC target("popcnt,avx2,bmi,bmi2,lzcnt")
 #endif
 #define SEARCH search_avx2
+#define FIND_SIMILAR find_similar_avx2
 #include "search.h"
+#include "similar.h"
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
