@@ -75,18 +75,24 @@ class FieldLayout:
 
     def _tokens(self, values: Values) -> Members:
         """Number the documents' tokens and find the partners of each in the vocabulary."""
-        weights = self._reference.reading.token_weights
         split = [text.split() for text in values.texts]
         distinct = sorted({token for tokens in split for token in tokens})
         place_of = {token: at for at, token in enumerate(distinct)}
         lengths = np.array([len(tokens) for tokens in split], dtype=np.int64)
-        starts, partners, scores = self._find_similar(distinct)
+        starts, similar, scores = self._find_similar(distinct)
+        partners = self._layout["words.by_length"][similar].astype(np.int32)
+        masses = np.full(len(distinct), self._reference.reading.token_weights.unknown)
+        # A token of the column is its own partner, and no other one is as similar.
+        is_equal = scores == 1.0
+        masses[np.repeat(np.arange(len(distinct)), np.diff(starts))[is_equal]] = self._layout[
+            "masses"
+        ][partners[is_equal]]
         return {
             "token_starts": offsets_of(lengths),
             "tokens": np.array([place_of[t] for tokens in split for t in tokens], dtype=np.int32),
-            "masses": np.array([weights.of(token) for token in distinct], dtype=np.float64),
+            "masses": masses,
             "partner_starts": starts,
-            "partners": self._layout["words.by_length"][partners].astype(np.int32),
+            "partners": partners,
             "partner_scores": scores,
         }
 
