@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,8 +95,12 @@ def _read_iso_block(block: Sequence[str]) -> NDArray[np.float64] | None:
 
 def _read_date(text: str) -> _Reading:
     text = text.strip().lower()
-    if len(text) > _LONGEST_DATE:
-        return _UNREADABLE
+    return _UNREADABLE if len(text) > _LONGEST_DATE else _read_short(text)
+
+
+# Documents have the same days again and again.
+@lru_cache(maxsize=4096)
+def _read_short(text: str) -> _Reading:
     if match := _YEAR_FIRST.fullmatch(text):
         year, _, month, day, plain_month, plain_day = match.groups()
         days = _days(int(year), int(month or plain_month), int(day or plain_day))

@@ -22,6 +22,19 @@ def test_texts_come_back_as_they_went_in(texts: list[str]) -> None:
     assert held.take(backwards).tolist() == held.pick(backwards).tolist() == texts[::-1]
 
 
+@given(st.lists(ANY_TEXT, min_size=1), st.integers(64, 100))
+def test_many_texts_are_taken_as_few_are(texts: list[str], count: int) -> None:
+    held = Texts.of(texts)
+    which = np.arange(count) * 7 % len(texts)
+    assert held.take(which).tolist() == [texts[place] for place in which]
+
+
+def test_many_texts_that_are_too_long_to_be_gathered_are_taken_one_by_one() -> None:
+    texts = ["a" * 100_000, "b"]
+    which = np.arange(64) % 2
+    assert Texts.of(texts).take(which).tolist() == texts * 32
+
+
 def test_a_place_that_is_not_there_is_an_error() -> None:
     with pytest.raises(IndexError):
         Texts.of(["Vega"])[1]
