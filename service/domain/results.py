@@ -1,6 +1,5 @@
 """What is a result: the verdict on one document, with the evidence for it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -44,8 +43,7 @@ class FieldEvidence(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Scores times weights add up to the candidate's confidence. `unreadable` says which value was
     there but could not be read as the date or number that the mapping needs, and so counts as
-    missing. A structure rather than a dataclass: thirty are made and encoded for each document,
-    at a quarter of the cost.
+    missing.
     """
 
     strategy: str
@@ -56,16 +54,17 @@ class FieldEvidence(msgspec.Struct, frozen=True, omit_defaults=True):
     unreadable: Side | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A reference row that may be the document's match; `confidence` in [0, 1], 4 digits.
 
-    `evidence` by the names of the mappings (`configs.evidence_keys`), in their order.
+    `evidence` is the JSON of a `FieldEvidence` by the names of the mappings
+    (`configs.evidence_keys`), in their order. A structure rather than a dataclass: it is stored as
+    it is encoded.
     """
 
     reference_row_id: ReferenceRowId
     confidence: float
-    evidence: Mapping[str, FieldEvidence]
+    evidence: msgspec.Raw
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,8 +149,7 @@ def _judge(rules: MatchingRules, document: RunDocument, found: DocumentMatch | N
 
 
 def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue | bytes, ...]:
-    evidence = [_encoder.encode(each.evidence) for each in verdict.candidates]
-    candidates = [_candidate(*each) for each in zip(verdict.candidates, evidence, strict=True)]
+    candidates = verdict.candidates
     return (
         run_id,
         verdict.document.id,
@@ -160,19 +159,11 @@ def _row(run_id: RunId, verdict: _Verdict) -> tuple[CopyValue | bytes, ...]:
         verdict.row_id,
         verdict.confidence,
         verdict.confidence,
-        evidence[0] if evidence else b"{}",
+        bytes(candidates[0].evidence) if candidates else b"{}",
         _encoder.encode(candidates),
         verdict.uncertain,
         verdict.error,
     )
-
-
-def _candidate(candidate: Candidate, evidence: bytes) -> dict[str, object]:
-    return {
-        "reference_row_id": candidate.reference_row_id,
-        "confidence": candidate.confidence,
-        "evidence": msgspec.Raw(evidence),
-    }
 
 
 def _reference_warnings(job: ChunkJob, index: ReferenceIndex) -> list[RunWarning]:

@@ -1,18 +1,21 @@
 """Which reference rows match these documents, best first, and why?"""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 
+import msgspec
 import numpy as np
 
 from service.domain.configs import MatchingRules
 from service.domain.documents import FieldValue
 from service.domain.identifiers import ReferenceRowId
 from service.domain.results import Candidate, DocumentMatch
-from service.domain.runs import CONFIDENCE_DIGITS
+from service.domain.runs import CONFIDENCE_DIGITS, CONFIDENCE_UNITS
 from service.matching.batch import compile_documents
 from service.matching.bruteforce import NO_ROW
 from service.matching.explain import explain_pairs
 from service.matching.index import ReferenceIndex
+from service.matching.rounding import round_to_units
 from service.matching.search import search
 
 
@@ -34,15 +37,17 @@ def match_documents(
     pairs = np.nonzero(top.positions != NO_ROW)
     found = top.positions[pairs]
     scored = pairs[0], found, top.field_scores[pairs]
-    evidence = explain_pairs(index, rules, batch, documents, scored)
-    candidates: list[list[Candidate]] = [[] for _ in documents]
-    row_ids = index.row_ids.take(found)
-    for document, row_id, score, fields in zip(
-        pairs[0].tolist(), row_ids, top.scores[pairs].tolist(), evidence, strict=True
-    ):
-        confidence = round(score, CONFIDENCE_DIGITS)
-        candidates[document].append(Candidate(row_id, confidence, fields))
+    units = round_to_units(top.scores[pairs], CONFIDENCE_DIGITS)
+    candidates = list(
+        map(
+            Candidate,
+            index.row_ids.take(found).tolist(),
+            (units / CONFIDENCE_UNITS).tolist(),
+            map(msgspec.Raw, explain_pairs(index, rules, batch, documents, scored)),
+        )
+    )
+    ends = np.cumsum(np.count_nonzero(top.positions != NO_ROW, axis=1)).tolist()
     return [
-        DocumentMatch(tuple(candidates[document]), batch.unreadable[document])
-        for document in range(batch.document_count)
+        DocumentMatch(tuple(candidates[begin:end]), unreadable)
+        for (begin, end), unreadable in zip(pairwise((0, *ends)), batch.unreadable, strict=True)
     ]

@@ -1,5 +1,6 @@
 """Is a result that somebody should look at told from one that is certain?"""
 
+import msgspec
 import pytest
 
 from service.domain.configs import AiOptions, MatchingRules
@@ -30,7 +31,7 @@ def test_what_is_nearly_a_match_or_has_a_close_second_is_uncertain(
     confidences: tuple[float, ...], uncertain: bool
 ) -> None:
     candidates = tuple(
-        Candidate(ReferenceRowId(f"row_{place}"), confidence, {})
+        Candidate(ReferenceRowId(f"row_{place}"), confidence, msgspec.Raw(b"{}"))
         for place, confidence in enumerate(confidences)
     )
     assert DocumentMatch(candidates, ()).is_uncertain(RULES) is uncertain
