@@ -123,10 +123,12 @@ SELECT document_id FROM run_documents
 WHERE run_id = $1 AND position >= $2 AND position < $3
 ORDER BY position
 """
-# Of large documents only the fields asked for, which may be small; that is twice the work.
+# Of large documents only the fields asked for, which may be small; that is twice the work. What is
+# stored compressed can be a hundred times as large as it seems.
 _DOCUMENTS = """
 SELECT id, filename,
-       CASE WHEN pg_column_size(fields) <= 2000 THEN fields
+       CASE WHEN pg_column_size(fields) <= 2000 AND pg_column_compression(fields) IS NULL
+       THEN fields
        ELSE (SELECT coalesce(jsonb_object_agg(name, fields -> name), '{}')
              FROM unnest($4::text[]) AS name WHERE fields ? name)
        END AS fields,

@@ -1,5 +1,9 @@
 """Does a run read its documents in their frozen order, at the same cost wherever it stands?"""
 
+import json
+import random
+
+from service.domain.documents import RunDocument
 from service.domain.identifiers import DocumentId, new_id
 from service.store import leases, run_documents, run_lifecycle
 from service.store.database import Connection, Database
@@ -12,6 +16,13 @@ LEASE_SECONDS = 30.0
 
 async def freeze(world: World, only: DocumentFilter | None = None, **changes: object) -> list[str]:
     """Start a run; return the ids of its documents in their order."""
+    return [document.id for document in await read(world, [], only, **changes)]
+
+
+async def read(
+    world: World, names: list[str], only: DocumentFilter | None = None, **changes: object
+) -> tuple[RunDocument, ...]:
+    """Start a run; return its documents with the named fields."""
     await world.queue(**changes)
     async with world.database.transaction() as connection:
         claim = await leases.claim(connection, worker(), LEASE_SECONDS, [])
@@ -19,9 +30,9 @@ async def freeze(world: World, only: DocumentFilter | None = None, **changes: ob
         documents = await run_documents.freeze(connection, claim.run, only)
         run = await run_lifecycle.start(connection, claim.lease, await inputs(world), documents, ())
         assert run.rows_total is not None
-        found = await run_documents.fetch_range(connection, run, (0, run.rows_total + 1), [])
+        found = await run_documents.fetch_range(connection, run, (0, run.rows_total + 1), names)
     assert len(found) == run.rows_total
-    return [document.id for document in found]
+    return found
 
 
 async def test_documents_are_frozen_in_order_of_their_ids_by_code_point(
@@ -50,6 +61,19 @@ async def test_only_the_collection_asked_for_is_frozen(database: Database) -> No
     world = await make_world(database, documents=3)
     await add_documents(database, world.workspace_id, {"other": {}}, collection="inbox")
     assert await freeze(world, collection="inbox") == ["other"]
+
+
+async def test_of_large_documents_only_the_fields_asked_for_are_read(database: Database) -> None:
+    world = await make_world(database, documents=0)
+    scans = {"blank": "x" * 100_000, "noise": random.Random(1).randbytes(2_000).hex(), "tiny": "x"}
+    fields = {each: {"vendor": "Vega", "scan": scan} for each, scan in scans.items()}
+    await add_documents(database, world.workspace_id, fields)
+    found = await read(world, ["vendor", "date"])
+    assert [json.loads(document.fields or "") for document in found] == [
+        {"vendor": "Vega"},
+        {"vendor": "Vega"},
+        fields["tiny"],
+    ]
 
 
 async def plan(connection: Connection, statement: str, *arguments: object) -> str:
