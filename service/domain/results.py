@@ -7,7 +7,6 @@ from enum import StrEnum
 import msgspec
 
 from service.domain.configs import MatchingRules
-from service.domain.documents import FieldValue
 from service.domain.identifiers import DocumentId, ReferenceRowId, ResultId, RunId
 from service.domain.runs import CONFIDENCE_DIGITS
 
@@ -38,27 +37,14 @@ class Side(StrEnum):
     BOTH = "both"
 
 
-class FieldEvidence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one mapping said about a pair: score in [0, 1], the weight used, and both values.
-
-    Scores times weights add up to the candidate's confidence. `unreadable` says which value was
-    there but could not be read as the date or number that the mapping needs, and so counts as
-    missing.
-    """
-
-    strategy: str
-    score: float
-    weight: float
-    document_value: FieldValue
-    reference_value: str | None
-    unreadable: Side | None = None
-
-
 class Candidate(msgspec.Struct, frozen=True):
     """A reference row that may be the document's match; `confidence` in [0, 1], 4 digits.
 
-    `evidence` is the JSON of a `FieldEvidence` by the names of the mappings
-    (`configs.evidence_keys`), in their order. A structure rather than a dataclass: it is stored as
+    `evidence` is JSON, ready to go out: by the name of each mapping (`configs.evidence_keys`), in
+    their order, its `strategy`, `score` in [0, 1], the `weight` used, `document_value` and
+    `reference_value`. Scores times weights add up to the confidence. `unreadable` says on which
+    Side a value was there that could not be read as the date or number that the mapping needs, and
+    so counts as missing; else it is left out. A structure rather than a dataclass: it is stored as
     it is encoded.
     """
 

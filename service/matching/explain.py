@@ -42,7 +42,7 @@ def explain_pairs(
     """Return the evidence of pairs: positions of documents and of rows [pairs], and what each
     mapping scores [pairs, mappings].
 
-    Each is the JSON of a `FieldEvidence` by the name of its mapping, in the order of the mappings.
+    Each is the JSON that a `Candidate` carries.
     `documents` are the ones the batch was compiled from. Scores are rounded to SCORE_DIGITS and
     weights to WEIGHT_DIGITS, so scores times weights add up to the raw confidence within 6e-5.
     """

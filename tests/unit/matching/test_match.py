@@ -15,7 +15,7 @@ from service.domain.configs import (
 )
 from service.domain.documents import FieldValue
 from service.domain.identifiers import ReferenceRowId
-from service.domain.results import Candidate, DocumentMatch, FieldEvidence, Side, Unreadable
+from service.domain.results import Candidate, DocumentMatch, Side, Unreadable
 from service.matching.index import build
 from service.matching.match import match_documents
 
@@ -42,6 +42,17 @@ def match(
     exclusions: frozenset[tuple[int, ReferenceRowId]] = frozenset(),
 ) -> list[DocumentMatch]:
     return match_documents(build(rules, ROW_IDS, COLUMNS), rules, documents, exclusions)
+
+
+class FieldEvidence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one mapping said about a pair, as it is written."""
+
+    strategy: str
+    score: float
+    weight: float
+    document_value: FieldValue
+    reference_value: str | None
+    unreadable: Side | None = None
 
 
 def evidence_of(candidate: Candidate) -> dict[str, FieldEvidence]:
