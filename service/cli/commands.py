@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from service.cli import interrupts
+
 # Paragraphs that begin with it stand in a help text as they are written.
 _AS_WRITTEN = "\b\n"
 _INDENT = "  "
@@ -97,7 +99,9 @@ class Listing(TyperGroup):
 def load(entry: Entry) -> TyperCommand | TyperGroup:
     """Import a command, or a group of them, and make its help readable."""
     module, _, name = entry.place.partition(":")
+    interrupts.end_at_once()
     found = getattr(importlib.import_module(module), name)
+    interrupts.are_raised()
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(entry.name, cls=Documented)(found)

@@ -1,8 +1,9 @@
 """With which code does a command end, so that a script can tell what happened?"""
 
+from service.cli import interrupts
 from service.domain.errors import InvalidInputError, MatchstreamError
 
-WRONG, USAGE, RUN_FAILED, CANCELLED = 1, 2, 3, 130
+WRONG, USAGE, RUN_FAILED, CANCELLED = 1, 2, 3, interrupts.EXIT_CODE
 
 EXPLAINED = """\
 Ends with 0 when all went well, 1 when something is wrong, 2 when what was asked for cannot be \

@@ -22,8 +22,6 @@ PR_SET_PDEATHSIG = 1
 def main(arguments: list[str]) -> None:
     """Answer calls until standard input ends."""
     die_with(int(arguments[0]))
-    # Ctrl-C in a terminal reaches the whole group: the parent decides what happens then.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     calls, answers = _claim_streams()
     for module in arguments[1:]:
         importlib.import_module(module)

@@ -31,6 +31,8 @@ async def started(preload: tuple[str, ...]) -> AsyncIterator[asyncio.subprocess.
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=PIPE_BUFFER_BYTES,
+        # Ctrl-C in a terminal is for the parent alone, which decides what it means.
+        start_new_session=True,
     )
     try:
         # What it takes to start is no part of a call's time.

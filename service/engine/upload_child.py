@@ -8,7 +8,6 @@ does not read, so nothing piles up.
 
 import os
 import resource
-import signal
 import sys
 import threading
 
@@ -26,8 +25,6 @@ _DAMAGED = "The file cannot be read: it is damaged, or holds what is not read he
 
 def main() -> None:
     """Read instructions from the first line of standard input, then the file, to the end."""
-    # A Ctrl-C in the terminal reaches the whole group: the parent decides what it means here.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     instructions = Instructions.from_json(sys.stdin.buffer.readline().decode())
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     if instructions.format in PACKED:

@@ -55,6 +55,8 @@ async def started(spool: Spool, instructions: Instructions) -> AsyncIterator[Upl
         stdout=PIPE,
         pass_fds=(descriptor,),
         limit=PIPE_BUFFER_BYTES,
+        # Ctrl-C in a terminal is for the parent alone, which decides what it means.
+        start_new_session=True,
     )
     reader = _ReaderInChild(process, instructions)
     try:

@@ -9,9 +9,9 @@ from typing import TypeAlias
 import pytest
 from typer.main import get_command
 
-from service.__main__ import app
 from service.cli import completion
 from service.cli.completion import Completions
+from service.command_line import app
 from tests.api.live import Live, running
 
 Complete: TypeAlias = Callable[..., Completions]

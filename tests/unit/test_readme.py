@@ -10,9 +10,9 @@ import pytest
 from starlette.applications import Starlette
 from typer.models import CommandInfo
 
-from service.__main__ import SECTIONS
 from service.cli.keys import app as keys_app
 from service.cli.webhooks import app as webhooks_app
+from service.command_line import SECTIONS
 from service.settings import Settings, variable
 from service.ui import pages
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from service.__main__ import SECTIONS, app
 from service.api.mapping_body import BODIES
 from service.cli import commands, exit_codes, mappings
+from service.command_line import SECTIONS, app
 from service.domain.configs import Scorer
 from service.domain.errors import InvalidInputError, NotFoundError
 

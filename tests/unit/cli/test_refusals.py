@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
-from service.__main__ import main
+from service.command_line import main
 
 DATA = Path(__file__).parents[2] / "data" / "invoices_1k"
 FILES = (str(DATA / "invoices.csv"), "--against", str(DATA / "purchase_orders.csv"))
