@@ -138,6 +138,13 @@ async def test_the_bars_of_a_waterfall_add_up_to_the_confidence(page: Page) -> N
             assert after["from"] == pytest.approx(before["from"] + before["share"], abs=1e-12)
 
 
+async def test_a_field_that_agrees_shows_its_weight_as_its_share(page: Page) -> None:
+    parts = {"number": 5, "name": 6, "amount": 4, "date": 2, "currency": 1}
+    evidence = {name: {"score": 1, "weight": part / 18} for name, part in parts.items()}
+    fall = await call(page, "waterfall", "waterfall", evidence)
+    assert [step["shown"] for step in fall["steps"]] == [0.278, 0.333, 0.222, 0.111, 0.056]
+
+
 async def test_a_waterfall_ends_at_the_figure_of_the_service(page: Page) -> None:
     steps = {"a": {"score": 0.5001, "weight": 0.5}, "b": {"score": 0.6, "weight": 1}}
     assert (await call(page, "waterfall", "waterfall", steps))["sum"] == 0.85

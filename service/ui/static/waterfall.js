@@ -1,5 +1,7 @@
 // How do the fields of a pair add up to its confidence? In steps that begin where the last ended; pure.
 
+import { percents } from "./weights.js";
+
 // As a person reads them, in tenths of a percent, rounded down as confidences are.
 const TENTHS = 1000;
 const tenths = (value) => Math.floor(value * TENTHS + 1e-3);
@@ -8,8 +10,8 @@ const ROUNDING = 0.0002;
 
 /**
  * The steps of a waterfall, in the order of the mappings, and where it ends. `from` and `share` are as
- * they are; `shown` are rounded to tenths of a percent so that they add up to `sum` exactly. `known` is
- * the figure that the service has for the sum.
+ * they are; `shown` are rounded to tenths of a percent so that they add up to `sum` exactly, each as near
+ * to its share as that allows. `known` is the figure that the service has for the sum.
  */
 export function waterfall(evidence, known = null) {
   const told = Object.entries(evidence).filter(([name, each]) => name !== "ai" && "score" in each);
@@ -20,7 +22,8 @@ export function waterfall(evidence, known = null) {
   const steps = told.map(([name, each], place) => {
     const from = reached;
     reached = place === last ? sum : reached + each.score * each.weight;
-    return { ...each, name, from, share: reached - from, shown: (tenths(reached) - tenths(from)) / TENTHS };
+    return { ...each, name, from, share: reached - from };
   });
-  return { steps, sum: tenths(sum) / TENTHS };
+  const shown = percents(steps.map((step) => step.share), tenths(sum));
+  return { steps: steps.map((step, place) => ({ ...step, shown: shown[place] / TENTHS })), sum: tenths(sum) / TENTHS };
 }
