@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
 
 from service.cli.client import Client
 from service.ui import pages
@@ -130,19 +130,21 @@ async def signed_in(browser: Browser, service: ServiceProcess, **look: Any) -> A
     tab = Tab(await context.new_page(), service.url)
     tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
     tab.page.on("dialog", lambda dialog: tab.complaints.append(dialog.message))
-    reply = await context.request.post(
-        f"{service.url}/login",
-        form={"key": service.key},
-        headers={"Origin": service.url},
-        max_redirects=0,
-    )
-    assert reply.status == HTTPStatus.SEE_OTHER
+    await sign_in(context, service.url, service.key)
     await tab.page.goto(f"{service.url}/")
     await tab.page.get_by_role("heading", name="Runs").wait_for()
     try:
         yield tab
     finally:
         await context.close()
+
+
+async def sign_in(context: BrowserContext, url: str, key: str) -> None:
+    """Begin a session with a key, in place of the one there may be."""
+    reply = await context.request.post(
+        f"{url}/login", form={"key": key}, headers={"Origin": url}, max_redirects=0
+    )
+    assert reply.status == HTTPStatus.SEE_OTHER
 
 
 async def make_run(service: ServiceProcess, name: str, documents: list[dict[str, Any]]) -> str:

@@ -103,7 +103,8 @@ async def test_a_file_that_is_refused_is_told_by_row_and_column_with_what_to_do(
 
 async def without_parquet(route: Route) -> None:
     """Let the service tell what one tells that cannot read Parquet."""
-    await route.fulfill(json={"service": {"has_ai": False, "reads_parquet": False}})
+    told = await (await route.fetch()).json()
+    await route.fulfill(json={**told, "service": {"has_ai": False, "reads_parquet": False}})
 
 
 async def test_an_upload_that_is_called_back_leaves_nothing(

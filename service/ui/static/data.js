@@ -6,6 +6,7 @@ import { discard, sweep } from "./leftovers.js";
 import { clipped, line, searchable } from "./listing.js";
 import { lookAtCollection, lookAtTable } from "./look.js";
 import { PREVIEW } from "./preview.js";
+import { may } from "./rights.js";
 import { COLLECTION_HEADS, TABLE_HEADS, collectionLine, deleteCollection, deleteTable, readCollections, readTables, remover, tableLine } from "./sources.js";
 import { ago, percent, shortened } from "./words.js";
 
@@ -16,9 +17,9 @@ const DAY_MILLISECONDS = 86_400_000;
 export async function showData(here) {
   const places = Object.fromEntries(["matches", "tables", "collections"].map((each) => [each, h("section", { class: "panel" })]));
   fill(here.view,
-    h("div", { class: "row spread" }, h("h1", { tabindex: "-1" }, "Data"), h("a", { class: "button primary", href: "#/new" }, "New match")),
+    h("div", { class: "row spread" }, h("h1", { tabindex: "-1" }, "Data"), h("a", { class: "button primary", href: "#/new", "data-needs": "write" }, "New match")),
     places.matches, places.tables, places.collections);
-  sweep().catch(reportError); // the page does without
+  if (may("write")) sweep().catch(reportError); // the page does without
   await draw(here, places);
 }
 
@@ -27,7 +28,7 @@ async function draw(here, places) {
     readTables(), readCollections(), ask("GET", withQuery("/v1/matching/configs", { limit: MOST })),
   ]);
   if (here.signal.aborted) return;
-  forgetPreviews(configs.data);
+  if (may("write")) forgetPreviews(configs.data);
   const again = async () => {
     await draw(here, places).catch(here.fail);
     if (!here.signal.aborted) here.view.querySelector("h1").focus();
@@ -57,7 +58,7 @@ function matchLine(here, config, tables, remove, notice) {
   const table = tables.items.find((each) => each.id === config.reference_data_id)?.name;
   // Of very many tables not all were read: what is not among them may be there.
   const isDeleted = !table && !tables.rest;
-  const run = h("button", { "aria-label": `Run ${name}`, disabled: isDeleted, title: isDeleted ? "Its table is deleted." : null, onclick: async () => {
+  const run = h("button", { "data-needs": "write", "aria-label": `Run ${name}`, disabled: isDeleted, title: isDeleted ? "Its table is deleted." : null, onclick: async () => {
     run.disabled = true;
     try {
       const started = await ask("POST", `/v1/matching/configs/${id}/run`, { triggered_by: "manual" });
@@ -72,9 +73,9 @@ function matchLine(here, config, tables, remove, notice) {
     clipped(name), table ? clipped(table) : h("span", { class: "dim" }, isDeleted ? "a deleted table" : "–"), clipped(documentsOf(config)),
     percent(config.threshold), ago(config.updated_at),
     [run, " ",
-      h("a", { class: "button", href: `#/new?config=${id}`, "aria-label": `Edit ${name}` }, "Edit"), " ",
+      h("a", { class: "button", href: `#/new?config=${id}`, "data-needs": "write", "aria-label": `Edit ${name}` }, "Edit"), " ",
       h("a", { class: "button quiet", href: `#/?config=${id}`, "aria-label": `Runs of ${name}` }, "Runs"),
-      h("button", { class: "quiet", "aria-label": `Delete the match ${name}`, onclick: () =>
+      h("button", { class: "quiet", "data-needs": "write", "aria-label": `Delete the match ${name}`, onclick: () =>
         remove(`Delete the match “${shortened(name)}”? Its past runs and their results stay.`, `/v1/matching/configs/${id}`) }, "Delete")],
   ]);
 }
@@ -90,21 +91,21 @@ function drawTables(section, tables, again) {
   const notice = h("p", { class: "notice", role: "alert", hidden: true });
   const remove = remover(notice, again);
   const rows = tables.items.map((table) => [table.name, tableLine(table, [
-    h("a", { class: "button", href: withQuery("#/new", { reference: table.id }), "aria-label": `Match with ${table.name}` }, "Match"),
+    h("a", { class: "button", href: withQuery("#/new", { reference: table.id }), "data-needs": "write", "aria-label": `Match with ${table.name}` }, "Match"),
     lookAtTable(table),
     h("a", { class: "button quiet", href: table.links.export, download: "", "aria-label": `Download ${table.name}` }, "Download"),
     deleteTable(table, remove),
   ])]);
   fill(section, h("h2", {}, "Reference tables"), notice,
     rows.length ? searchable("Reference tables", TABLE_HEADS, rows, tables.rest)
-      : h("p", { class: "dim" }, "None yet: ", h("a", { href: "#/new" }, "upload one"), "."));
+      : h("p", { class: "dim" }, "None yet", h("span", { "data-needs": "write" }, ": ", h("a", { href: "#/new" }, "upload one")), "."));
 }
 
 function drawCollections(section, collections, again) {
   const notice = h("p", { class: "notice", role: "alert", hidden: true });
   const remove = remover(notice, again);
   const rows = collections.items.map((collection) => [collection.name, collectionLine(collection, [
-    h("a", { class: "button", href: withQuery("#/new", { collection: collection.name }), "aria-label": `Match ${collection.name}` }, "Match"), lookAtCollection(collection, again),
+    h("a", { class: "button", href: withQuery("#/new", { collection: collection.name }), "data-needs": "write", "aria-label": `Match ${collection.name}` }, "Match"), lookAtCollection(collection, again),
     deleteCollection(collection, remove),
   ])]);
   fill(section, h("h2", {}, "Documents"), notice,

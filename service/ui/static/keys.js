@@ -4,14 +4,10 @@ import { ask, withQuery } from "./api.js";
 import { choice, confirmed, field, fill, h } from "./dom.js";
 import { clipped, line, listing } from "./listing.js";
 import { decision, making } from "./making.js";
+import { SCOPES } from "./rights.js";
 import { attempt, secret, submitted } from "./secret.js";
 import { ago, shortened } from "./words.js";
 
-const SCOPES = [
-  ["read", "read", "see runs, results and data"],
-  ["write", "write", "upload, run, review and delete"],
-  ["admin", "admin", "keys and webhooks"],
-];
 const HEADS = [["Name", ""], ["May", ""], ["Made", ""], ["Last used", ""], ["Ends", ""], ["Actions", "actions"]];
 const LIVES = [["", "never"], ["30", "in 30 days"], ["90", "in 90 days"], ["365", "in a year"]];
 const DAY_MILLISECONDS = 86_400_000;
@@ -60,7 +56,7 @@ function newKey(again, cancel) {
     return submit(said, { name: name.value, scopes, expires_at: ends });
   } },
   h("div", { class: "row top" }, field("Name", name), field("Ends", choice(LIVES, days, (value) => { days = value; }))),
-  h("fieldset", {}, h("legend", {}, "It may"), SCOPES.map(([, scope, text], place) =>
+  h("fieldset", {}, h("legend", {}, "It may"), SCOPES.map(([scope, text], place) =>
     h("label", { class: "check wide" }, boxes[place], h("span", {}, scope, h("span", { class: "dim" }, ` ${text}`))))),
   said, decision("Make the key", cancel));
 }

@@ -42,12 +42,13 @@ export function searchable(label, heads, items, rest = 0) {
   const more = h("button", { class: "quiet" }, "");
   const search = h("input", { type: "search", placeholder: "Search by name", "aria-label": `Search ${label.toLowerCase()}` });
   let all = items.length <= FEW;
+  const place = h("p", { class: "row" }, more);
   const draw = () => {
     const wanted = search.value.trim().toLowerCase();
     const found = items.filter(([text]) => text.toLowerCase().includes(wanted)).map(([, row]) => row);
     const shown = all || wanted ? found : found.slice(0, FEW);
     list.show(shown.length ? shown : [h("tr", {}, h("td", { colspan: String(heads.length), class: "dim" }, "Nothing is called so."))]);
-    more.hidden = shown.length === found.length;
+    place.hidden = shown.length === found.length;
     more.textContent = `Show all ${found.length}`;
   };
   search.addEventListener("input", draw);
@@ -57,6 +58,6 @@ export function searchable(label, heads, items, rest = 0) {
   });
   draw();
   return h("div", { class: "listed" },
-    items.length > FEW ? h("p", {}, search) : null, list.table, h("p", { class: "row" }, more),
+    items.length > FEW ? h("p", {}, search) : null, list.table, place,
     rest > 0 ? h("p", { class: "dim" }, `${rest} more are not shown here: the API lists them all.`) : null);
 }

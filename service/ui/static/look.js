@@ -3,6 +3,7 @@
 import { ask, withQuery } from "./api.js";
 import { field, fill, h } from "./dom.js";
 import { clipped } from "./listing.js";
+import { may } from "./rights.js";
 import { valueIn } from "./samples.js";
 import { remover } from "./sources.js";
 import { count, plural, shortened } from "./words.js";
@@ -55,10 +56,11 @@ async function shown(collection, wanted, remove) {
   const { data, pagination } = wanted ? await only(path(wanted)) : await ask("GET", withQuery("/v1/documents", { collection, limit: SHOWN }));
   if (wanted && !data.length) return h("p", { role: "status" }, "No document here has this id.");
   const names = [...new Set(data.flatMap((document) => Object.keys(document.fields)))];
-  const rows = data.map(({ id, fields }) => [id, h("button", { class: "quiet small", "aria-label": `Delete the document ${id}`, onclick: () => remove(
-    `Delete the document “${shortened(id)}” of “${shortened(collection)}” with its fields? What past results tell of its fields goes too.`, path(id)) }, "Delete"),
-  ...names.map((name) => fields[name])]);
-  return [of(data.length, pagination.total, ["document", "documents"]), grid(`Documents of ${collection}`, ["Document", "", ...names], rows)];
+  const removal = (id) => h("button", { class: "quiet small", "data-needs": "write", "aria-label": `Delete the document ${id}`, onclick: () => remove(
+    `Delete the document “${shortened(id)}” of “${shortened(collection)}” with its fields? What past results tell of its fields goes too.`, path(id)) }, "Delete");
+  const [heads, actions] = may("write") ? [[""], (id) => [removal(id)]] : [[], () => []];
+  const rows = data.map(({ id, fields }) => [id, ...actions(id), ...names.map((name) => fields[name])]);
+  return [of(data.length, pagination.total, ["document", "documents"]), grid(`Documents of ${collection}`, ["Document", ...heads, ...names], rows)];
 }
 
 async function only(path) {

@@ -6,6 +6,7 @@ import { showNew } from "./new.js";
 import { forgetUnheard, onUnheard, sendWhatWaits } from "./outbox.js";
 import { showResults } from "./results.js";
 import { showReview } from "./review.js";
+import { isKnown, learn } from "./rights.js";
 import { showRun } from "./run.js";
 import { comeBack, forgetSession } from "./session.js";
 import { showSettings } from "./settings.js";
@@ -67,7 +68,9 @@ async function show() {
   }
   fill(view, h("p", { class: "dim", role: "status" }, "Loading …"));
   if (!route) return fill(view, problem(new Error("There is no such page.")));
+  const learnt = learn(); // anew each time: one may have signed in anew in another tab
   try {
+    if (!isKnown()) await learnt;
     await route[1](here, ...route[0].slice(1).map((each) => each && decodeURIComponent(each)), new URLSearchParams(query));
   } catch (error) {
     here.fail(error);

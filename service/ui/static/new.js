@@ -3,6 +3,7 @@
 import { ask, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
 import { sweep } from "./leftovers.js";
+import { may } from "./rights.js";
 import { COLLECTION_STEP, TABLE_STEP, sourceStep } from "./source_step.js";
 import { setUp } from "./set_up.js";
 import { sampleCollection, sampleTable } from "./samples.js";
@@ -11,10 +12,11 @@ const FRESH = { mappings: null, threshold: 0.85, review: 0.5, missing: "lenient"
 
 /** `query` may name what is chosen already: `config` to edit one, or `reference` and `collection`. */
 export async function showNew(here, query) {
+  if (!may("write")) return fill(here.view, h("h1", {}, "New match"), notAllowed());
   sweep().catch(reportError); // the page does without
   const edited = query.get("config") ? await ask("GET", `/v1/matching/configs/${query.get("config")}`) : null;
   const state = edited ? stateOf(edited) : { ...FRESH, config: null, reference: null, collection: null, ids: {} };
-  const places = { table: h("section", { class: "step panel" }), documents: h("section", { class: "step panel" }), match: h("section", { class: "step panel" }) };
+  const places = Object.fromEntries(["table", "documents", "match"].map((each) => [each, h("section", { class: "step panel", "data-needs": "write" })]));
 
   const chooseTable = async (table, file) => {
     const sample = await sampleTable(table);
@@ -63,6 +65,12 @@ export async function showNew(here, query) {
   if (here.signal.aborted) return;
   await next();
 }
+
+/** For who comes by a link or a bookmark. */
+const notAllowed = () => h("section", { class: "empty" },
+  h("h2", {}, "Your key may only read"),
+  h("p", {}, "To upload tables and run a match, sign in with a key that may write."),
+  h("p", { class: "row" }, h("a", { class: "button", href: "#/" }, "Runs"), h("a", { class: "button", href: "#/data" }, "Data")));
 
 /** What an address names may be gone: then it is asked for again. */
 async function found(work) {

@@ -22,7 +22,7 @@ export async function showResult(here, runId, resultId) {
     filename ? h("p", { class: "ident" }, "Document ", h("code", {}, id)) : null,
     h("p", {}, matched ? ["Matched with ", h("strong", {}, matched)] : isOpen ? "Worth a look" : "No match", matched && isOpen ? ", worth a look" : "", `, confidence ${confidence(result.confidence)}, decided by ${RESOLVERS[result.resolved_by] ?? result.resolved_by}.`),
     result.error ? h("p", { class: "notice bad" }, result.error) : null,
-    run.dry_run ? null : h("p", {}, h("a", { class: "button primary", href: `#/runs/${runId}/review?result=${result.id}` }, "Review this")),
+    run.dry_run ? null : h("p", { "data-needs": "write" }, h("a", { class: "button primary", href: `#/runs/${runId}/review?result=${result.id}` }, "Review this")),
     aiNote(result.evidence, matched),
     shown ? h("section", { class: "panel" }, h("h2", {}, matched ? "Why this row" : `The best candidate: ${shown}`), evidence(result.evidence, threshold, shown, result.rule_confidence))
       : h("p", { class: "empty" }, "No row of the reference data agrees with this document in anything."),

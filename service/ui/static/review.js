@@ -10,10 +10,12 @@ import { outboxOf } from "./outbox.js";
 import { QUEUES, filtersOf, readOne, readQueue } from "./queue.js";
 import { reviewCard } from "./review_card.js";
 import { reviewSide } from "./review_side.js";
+import { may, reviewing } from "./rights.js";
 import { DEFAULT_LIMITS, changedSince } from "./run.js";
 import { REVIEWED, byKey, count, plural } from "./words.js";
 
 const KEYS_SETTING = "matchstream-review-keys";
+const ONLY_READS = "Your key may only read: verdicts and notes need one that may write.";
 const RANGE = ["range", "A range of confidence"];
 const ONE = ["one", "One result"];
 
@@ -31,7 +33,7 @@ export async function showReview(here, runId, query) {
   const review = reviewer(here, state, parts);
   fill(here.view,
     h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Runs"), h("span", {}, h("a", { href: `#/runs/${runId}` }, config?.name ?? "Run"))),
-    h("div", { class: "title" }, h("h1", {}, "Review"), review.queues, parts.said),
+    h("div", { class: "title" }, h("h1", {}, reviewing()), review.queues, parts.said),
     parts.trouble,
     h("div", { class: "reviewing" }, review.card.element, review.side.element));
   await review.load(wanted);
@@ -74,6 +76,8 @@ function reviewer(here, state, parts) {
   const find = (id) => state.cards.findIndex((card) => card.id === id);
   const draw = () => !here.signal.aborted && card.show(state);
   const attempt = (work) => (...given) => work(...given).catch((error) => say(error.message));
+  // Keys are pressed also for what is not offered.
+  const deciding = (work) => () => (may("write") ? work() : say(ONLY_READS));
 
   /** Go through a queue; as long as it cannot be read, one stays with the one that is there. */
   async function load(wanted) {
@@ -189,11 +193,12 @@ function reviewer(here, state, parts) {
   const readAnew = () => Promise.all([load(state), side.refresh()]);
 
   const actions = {
-    approve: () => decide("approved"),
-    reject: () => decide("rejected"),
+    approve: deciding(() => decide("approved")),
+    reject: deciding(() => decide("rejected")),
+    note: deciding(() => card.notesBox.focus()),
     skip: () => move(1),
     back: () => state.at && move(-1),
-    undo,
+    undo: deciding(undo),
     draft: (text) => state.cards[state.at] && state.drafts.set(state.cards[state.at].id, text),
     choose: (chosen) => {
       state.chosen = chosen;
@@ -266,7 +271,7 @@ function reviewer(here, state, parts) {
       at.isNews = true;
       say(reviewedMeanwhile(at));
     },
-    key: (event) => keyed(event, state, actions, side, card),
+    key: (event) => keyed(event, state, actions, side),
   };
 }
 
@@ -286,11 +291,11 @@ function troublesOf(state, parts, outbox, look) {
   };
 }
 
-function keyed(event, state, actions, side, card) {
+function keyed(event, state, actions, side) {
   if (!state.usesKeys || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
   const work = {
     a: actions.approve, r: actions.reject, s: actions.skip, u: actions.undo, j: actions.skip, k: actions.back,
-    n: () => card.notesBox.focus(), "?": side.toggleKeys,
+    n: actions.note, "?": side.toggleKeys,
   }[event.key];
   const place = "12345".indexOf(event.key);
   if (place >= 0 && state.cards[state.at]?.candidates[place]) actions.choose(place);

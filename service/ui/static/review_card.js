@@ -2,8 +2,12 @@
 
 import { fill, h } from "./dom.js";
 import { aiNote, evidenceTable } from "./evidence.js";
+import { may, reviewing } from "./rights.js";
 import { VERDICTS } from "./verdicts.js";
 import { REVIEWED, byKey, confidence, count } from "./words.js";
+
+// Queues of what waits no more.
+const DECIDED = new Set(["approved", "rejected"]);
 
 /** The card; `show(state)` draws the result at hand, and `notes` is what was typed. */
 export function reviewCard(actions, limits) {
@@ -12,17 +16,21 @@ export function reviewCard(actions, limits) {
     candidates: h("div", { class: "candidates", role: "group", "aria-label": "Candidates" }),
     said: h("div", { class: "said-of" }),
     evidence: h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Evidence" }),
-    notes: h("textarea", { rows: "1", maxlength: "10000", placeholder: "Notes", "aria-label": "Notes", oninput: () => actions.draft(parts.notes.value) }),
+    notes: h("textarea", { rows: "1", maxlength: "10000", placeholder: "Notes", "aria-label": "Notes", "data-needs": "write", oninput: () => actions.draft(parts.notes.value) }),
+    noted: h("p", { class: "notes said" }),
   };
   const buttons = {
-    approve: button("a", "approve", actions.approve), reject: button("r", "reject", actions.reject),
-    skip: button("s", "", actions.skip), undo: button("u", "", actions.undo), back: button("k", "quiet", actions.back),
+    approve: button("a", { class: "approve", "data-needs": "write", onclick: actions.approve }),
+    reject: button("r", { class: "reject", "data-needs": "write", onclick: actions.reject }),
+    skip: button("s", { onclick: actions.skip }),
+    undo: button("u", { "data-needs": "write", onclick: actions.undo }),
+    back: button("k", { class: "quiet", onclick: actions.back }),
   };
   const bar = h("progress", { class: "queue-progress", "aria-label": "How far one is" });
   const body = h("div", { class: "body" }, bar,
     h("div", { class: "about" }, h("div", { class: "title" }, parts.name, parts.facts), parts.place),
     parts.candidates, parts.said, parts.evidence,
-    h("div", { class: "foot" }, parts.notes, h("div", { class: "decide" }, Object.values(buttons).map((each) => each.element))));
+    h("div", { class: "foot" }, parts.notes, parts.noted, h("div", { class: "decide" }, Object.values(buttons).map((each) => each.element))));
   const nothing = h("div", { class: "empty", hidden: true });
   let drawn = null;
 
@@ -44,7 +52,7 @@ export function reviewCard(actions, limits) {
     const isOther = candidate && candidate.reference_row_id !== card.matched_reference_row_id;
     buttons.approve.say(state.usesKeys, isOther ? `Approve ${short(candidate.reference_row_id)}` : card.matched_reference_row_id ? "Approve" : "Approve: no match");
     buttons.reject.say(state.usesKeys, !card.matched_reference_row_id && candidate ? "None of these" : "Reject");
-    buttons.skip.say(state.usesKeys, "Skip");
+    buttons.skip.say(state.usesKeys, may("write") ? "Skip" : "Next");
     buttons.undo.say(state.usesKeys, "Undo", !state.undo.length);
     buttons.back.say(state.usesKeys, "Back", !state.at);
     drawn = { card, chosen: state.chosen, usesKeys: state.usesKeys };
@@ -71,6 +79,7 @@ function drawResult(parts, card, state, actions) {
   parts.candidates.hidden = !card.candidates.length;
   fill(parts.said, card.error ? h("p", { class: "notice" }, card.error) : null, aiNote(card.evidence, card.matched_reference_row_id));
   parts.notes.value = state.drafts.get(card.id) ?? card.notes ?? "";
+  fill(parts.noted, may("write") ? null : card.notes);
 }
 
 /** What the run found, or a reviewer chose. */
@@ -84,10 +93,10 @@ function found(card) {
 const short = (id) => (id.length > 24 ? `${id.slice(0, 23)}…` : id);
 
 /** A button with its key; what stays the same is not touched, and neither is the focus. */
-function button(letter, kind, onclick) {
+function button(letter, attributes) {
   const key = h("kbd", {}, letter);
   const text = h("span");
-  const element = h("button", { class: kind, onclick }, key, text);
+  const element = h("button", attributes, key, text);
   return {
     element,
     say(usesKeys, said, isOff = false) {
@@ -105,10 +114,10 @@ function ended(state, actions) {
       : [h("p", { role: "status" }, "Reading on …")];
   }
   return [
-    h("h2", {}, state.total ? "That was the last one" : "Nothing waits here"),
-    h("p", {}, state.mode === "unsure" ? "Nothing is left that is worth a look. Look over what is matched, one by one or many at once?" : "Choose another queue, or look at the results."),
+    h("h2", {}, state.total ? "That was the last one" : DECIDED.has(state.mode) ? `None is ${state.mode} yet` : "Nothing waits here"),
+    h("p", {}, state.mode === "unsure" ? ["Nothing is left that is worth a look. Look over what is matched, one by one", h("span", { "data-needs": "write" }, " or many at once"), "?"] : "Choose another queue, or look at the results."),
     h("p", { class: "row" },
-      state.mode === "unsure" ? h("button", { class: "primary", onclick: () => actions.mode("matched") }, "Review what is matched") : null,
+      state.mode === "unsure" ? h("button", { class: "primary", onclick: () => actions.mode("matched") }, `${reviewing()} what is matched`) : null,
       state.at ? h("button", { onclick: actions.back }, "Back") : null,
       state.undo.length ? h("button", { onclick: actions.undo }, "Undo") : null,
       h("a", { class: "button", href: `#/runs/${state.runId}/results` }, "Results"),

@@ -4,7 +4,7 @@ import { fill, h } from "./dom.js";
 import { binOf, countTies, counts, edge, histogram, redraw } from "./histogram.js";
 import { rangeOver } from "./range.js";
 
-const KEYS = [["a", "approve"], ["r", "reject"], ["1–5", "choose a candidate"], ["s", "skip"], ["u", "undo"], ["j / k", "next / back"], ["n", "write a note"], ["?", "show keys"]];
+const KEYS = [["a", "approve", "write"], ["r", "reject", "write"], ["1–5", "choose a candidate"], ["s", "skip"], ["u", "undo", "write"], ["j / k", "next / back"], ["n", "write a note", "write"], ["?", "show keys"]];
 const WIDE = "(min-width: 64rem)";
 const RETRY_MILLISECONDS = 3000;
 
@@ -63,12 +63,12 @@ export function reviewSide(here, state, actions) {
   const box = h("input", { type: "checkbox", onchange: () => actions.useKeys(box.checked) });
   box.checked = state.usesKeys;
   const keys = h("details", {}, h("summary", {}, "Keys"),
-    h("dl", { class: "keys" }, KEYS.flatMap(([key, work]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, work)])),
+    h("dl", { class: "keys" }, KEYS.flatMap(([key, work, needs]) => [h("dt", { "data-needs": needs }, h("kbd", {}, key)), h("dd", { "data-needs": needs }, work)])),
     h("label", {}, box, " Keys work"));
   const more = h("details", { class: "more" }, h("summary", {}, "By confidence"), place, chosen, state.note);
   more.open = matchMedia(WIDE).matches;
   const element = h("section", { class: "panel side", "aria-label": "What waits" }, more,
-    h("p", {}, h("button", { onclick: actions.approveMany }, "Approve many …")), keys);
+    h("p", { "data-needs": "write" }, h("button", { onclick: actions.approveMany }, "Approve many …")), keys);
   ranged();
   return { element, refresh, count, ranged, toggleKeys: () => keys.toggleAttribute("open") };
 }

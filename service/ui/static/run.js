@@ -5,6 +5,7 @@ import { confirmed, fill, h, refill } from "./dom.js";
 import { agreedToAsk } from "./estimate.js";
 import { bounds, countTies, counts, histogram, legend, redraw } from "./histogram.js";
 import { follow } from "./live.js";
+import { reviewing } from "./rights.js";
 import { aiFigures, countReviewed, figures, progressPanel, reviewFigures, runFigures } from "./run_figures.js";
 import { tally } from "./verdicts.js";
 import { warningList } from "./warnings.js";
@@ -144,17 +145,17 @@ function heading({ run, config }, actions) {
     h("p", { class: "ident" }, `${run.dry_run ? "Dry run" : "Run"} `, h("code", {}, run.id), copy("Copy id", () => run.id), copy("Copy link", () => location.href),
       h("span", {}, `started ${new Date(run.created_at).toLocaleString()} ${TRIGGERS[run.triggered_by] ?? ""}`)),
     run.error ? h("div", { class: "notice bad", role: "alert" }, h("p", {}, h("strong", {}, run.error)),
-      h("p", {}, run.rows_processed ? `${count(run.rows_processed)} results from before are kept. ` : "", config ? "Once that is mended, run it again." : "Its match was deleted: make a new one.")) : null,
+      h("p", {}, run.rows_processed ? `${count(run.rows_processed)} results from before are kept. ` : "", h("span", { "data-needs": "write" }, config ? "Once that is mended, run it again." : "Its match was deleted: make a new one."))) : null,
     run.dry_run ? h("p", { class: "notice" }, "A dry run: it counts and asks nobody, and there is nothing to review.") : null,
     h("p", { class: "row" },
-      isReviewable ? h("a", { class: "button primary", href: `#/runs/${run.id}/review` }, "Review") : null,
-      run.status === "ai_resolving" ? h("button", { disabled: true }, "Review") : null,
+      isReviewable ? h("a", { class: "button primary", href: `#/runs/${run.id}/review` }, reviewing()) : null,
+      run.status === "ai_resolving" ? h("button", { disabled: true, "data-needs": "write" }, "Review") : null,
       run.rows_processed ? h("a", { class: "button", href: `#/runs/${run.id}/results` }, "Results") : null,
-      ended ? null : h("button", { class: "danger", onclick: actions.cancel }, "Cancel"),
-      run.status === "completed" && !run.dry_run && config && run.rows_processed ? h("button", { onclick: actions.resolve }, "Ask the AI …") : null,
-      ended && config ? h("button", { class: isReviewable ? "" : "primary", onclick: actions.again }, "Run again") : null,
-      ended ? h("button", { class: "quiet", onclick: actions.remove }, "Delete") : null),
-    run.status === "ai_resolving" ? h("p", { class: "dim" }, "Reviews can go on when the AI has answered.") : null,
+      ended ? null : h("button", { class: "danger", "data-needs": "write", onclick: actions.cancel }, "Cancel"),
+      run.status === "completed" && !run.dry_run && config && run.rows_processed ? h("button", { "data-needs": "write", onclick: actions.resolve }, "Ask the AI …") : null,
+      ended && config ? h("button", { class: isReviewable ? "" : "primary", "data-needs": "write", onclick: actions.again }, "Run again") : null,
+      ended ? h("button", { class: "quiet", "data-needs": "write", onclick: actions.remove }, "Delete") : null),
+    run.status === "ai_resolving" ? h("p", { class: "dim", "data-needs": "write" }, "Reviews can go on when the AI has answered.") : null,
   ];
 }
 

@@ -3,6 +3,7 @@
 import { ask, runPath } from "./api.js";
 import { confirmed, fill, h } from "./dom.js";
 import { clipped, line } from "./listing.js";
+import { reviewing } from "./rights.js";
 import { STATUS, TERMINAL, ago, confidence, count, percent, plural, shortened } from "./words.js";
 
 export const HEADS = [["Match", ""], ["Status", ""], ["Documents", "number"], ["Match found", "number"], ["Mean confidence", "number"], ["Started", ""], ["Actions", "actions"]];
@@ -35,8 +36,8 @@ export function runRow(run, name, { removed, failed }) {
     if (!isTerminal) return h("a", { class: "button", href: `#/runs/${run.id}`, "aria-label": `Watch ${name}` }, "Watch");
     const canReview = now.status === "completed" && !run.dry_run && now.rows_processed > 0;
     return [
-      canReview ? h("a", { class: "button", href: `#/runs/${run.id}/review`, "aria-label": `Review ${name}` }, "Review") : null,
-      h("button", { class: "quiet", "aria-label": `Delete the run of ${name}, ${ago(run.created_at)}`, onclick: () => remove(now) }, "Delete"),
+      canReview ? h("a", { class: "button", href: `#/runs/${run.id}/review`, "aria-label": `${reviewing()} ${name}` }, reviewing()) : null,
+      h("button", { class: "quiet", "data-needs": "write", "aria-label": `Delete the run of ${name}, ${ago(run.created_at)}`, onclick: () => remove(now) }, "Delete"),
     ];
   }
 

@@ -34,11 +34,11 @@ export const collectionLine = (collection, actions) => line(COLLECTION_HEADS, [
   h("span", { title: new Date(collection.updated_at).toLocaleString() }, ago(collection.updated_at)), actions]);
 
 /** A button that deletes; `remove` is what `remover` made. */
-export const deleteTable = (table, remove) => h("button", { class: "quiet", "aria-label": `Delete the table ${table.name}`, onclick: () => remove(
+export const deleteTable = (table, remove) => h("button", { class: "quiet", "data-needs": "write", "aria-label": `Delete the table ${table.name}`, onclick: () => remove(
   `Delete the table “${shortened(table.name)}” with its ${plural(table.row_count, "row", "rows")}? Results of past runs stay; matches saved with it cannot run any more.`,
   table.links.self) }, "Delete");
 
-export const deleteCollection = (collection, remove) => h("button", { class: "quiet", "aria-label": `Delete the collection ${collection.name}`, onclick: () => remove(
+export const deleteCollection = (collection, remove) => h("button", { class: "quiet", "data-needs": "write", "aria-label": `Delete the collection ${collection.name}`, onclick: () => remove(
   `Delete all ${plural(collection.document_count, "document", "documents")} of “${shortened(collection.name)}”? What past results tell of their fields goes too.`,
   withQuery("/v1/documents", { collection: collection.name })) }, "Delete");
 

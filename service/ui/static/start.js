@@ -4,6 +4,7 @@ import { ask, runPath, withQuery } from "./api.js";
 import { choice, fill, h } from "./dom.js";
 import { listing } from "./listing.js";
 import { follow } from "./live.js";
+import { may } from "./rights.js";
 import { HEADS, runRow } from "./run_list.js";
 import { RUN_EVENTS, STATUS, TERMINAL } from "./words.js";
 
@@ -44,7 +45,7 @@ export async function showStart(here, query) {
   };
 
   fill(here.view,
-    h("div", { class: "row spread" }, h("h1", { tabindex: "-1" }, "Runs"), h("a", { class: "button primary", href: "#/new" }, "New match")),
+    h("div", { class: "row spread" }, h("h1", { tabindex: "-1" }, "Runs"), h("a", { class: "button primary", href: "#/new", "data-needs": "write" }, "New match")),
     said, place);
   const filters = h("div", { class: "row narrowing" },
     choice([["", "All states"], ...Object.entries(STATUS)], wanted.status, (status) => {
@@ -215,6 +216,10 @@ function merged(run, progress) {
 }
 
 function welcome() {
+  if (!may("write")) {
+    return h("section", { class: "empty" }, h("h2", {}, "Nothing has run yet"),
+      h("p", {}, "A run is shown here, live, as soon as someone starts one."));
+  }
   const steps = [
     ["Upload a reference table", "Purchase orders, vendors, a customer list: what you match with. CSV or Excel."],
     ["Upload documents", "Invoices or payments, one a row. Which field compares to which column is suggested."],
@@ -223,6 +228,6 @@ function welcome() {
   return h("section", { class: "empty" },
     h("h2", {}, "Nothing has run yet"),
     h("ol", { class: "columns way" }, steps.map(([title, text]) => h("li", {}, h("strong", {}, title), h("span", {}, text)))),
-    h("p", {}, h("a", { class: "button primary", href: "#/new" }, "Start")),
+    h("p", {}, h("a", { class: "button primary", href: "#/new", "data-needs": "write" }, "Start")),
     h("p", { class: "dim" }, "You would rather use the API? The ", h("a", { href: "/first-steps" }, "first steps"), " are a few commands."));
 }
