@@ -15,7 +15,7 @@ _LINE_END = ord("\n")
 _FEW_TEXTS = 128
 _SHORT_BYTES = 16
 # Bound on memory: to gather a byte takes some twenty.
-_MOST_GATHERED_BYTES = 1_000_000
+_MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,13 +92,13 @@ class Texts(Sequence[str]):
     def take(self, which: NDArray[np.integer]) -> NDArray[np.object_]:
         """Return the texts at the given places, which are none from the end, in that order."""
         begins, ends = self.offsets[which], self.offsets[which + 1]
-        taken = np.empty(len(which), dtype=object)
-        most = min(_SHORT_BYTES * len(which), _MOST_GATHERED_BYTES)
-        if len(which) < _FEW_TEXTS or (ends - begins).sum() > most:
-            taken[:] = self._decode(begins, ends)
-        else:
-            taken[:] = self.pick(which).tolist()
-        return taken
+        taken, held = (ends - begins).sum(), self.offsets[-1] - self.offsets[0]
+        if len(which) >= len(self) and held <= min(taken, _MOST_BYTES):
+            # Each is made once, however often it is taken.
+            return _array(self.tolist()).take(which)
+        if len(which) < _FEW_TEXTS or taken > min(_SHORT_BYTES * len(which), _MOST_BYTES):
+            return _array(self._decode(begins, ends))
+        return _array(self.pick(which).tolist())
 
     def pick(self, which: NDArray[np.integer]) -> "Texts":
         """Hold the texts at the given places, in that order."""
@@ -129,3 +129,9 @@ class Texts(Sequence[str]):
         is_content[ends] = False
         lines[is_content] = content
         return str(lines[:-1].data, _ENCODING, _ERRORS).split("\n")
+
+
+def _array(texts: list[str]) -> NDArray[np.object_]:
+    array = np.empty(len(texts), dtype=object)
+    array[:] = texts
+    return array
