@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,11 +20,13 @@ _SPACES_AND_DASHES = str.maketrans(
     | dict.fromkeys("\u2018\u2019`", "'")
     | dict.fromkeys("\u2212\u2013\u2014", "-")
 )
+# Plain digits have none: to look ahead takes less time than to try each at either end.
 _CURRENCY = (
-    r"(?:(?:us|ca|c|au|a|nz|hk|s|r|mx)?\$|[£€¥₹₽₺₴₩₪₫฿₦₱₡₲₵₸₼₾₿¢]|euros?|kr\.?|kc|kč|zł|zl|ft|lei|"
+    r"(?:(?=\D)(?:"
+    r"(?:us|ca|c|au|a|nz|hk|s|r|mx)?\$|[£€¥₹₽₺₴₩₪₫฿₦₱₡₲₵₸₼₾₿¢]|euros?|kr\.?|kc|kč|zł|zl|ft|lei|"
     r"tl|rs\.?|sfr\.?|fr\.?|\u0440\u0443\u0431\.?|usd|eur|gbp|chf|sek|nok|dkk|isk|pln|czk|huf|ron|bgn|rsd|try|"
     r"rub|uah|jpy|cny|rmb|hkd|twd|krw|inr|idr|myr|php|sgd|thb|vnd|aud|nzd|cad|mxn|brl|ars|clp|"
-    r"cop|pen|zar|egp|ngn|kes|mad|aed|sar|qar|kwd|bhd|ils)?"
+    r"cop|pen|zar|egp|ngn|kes|mad|aed|sar|qar|kwd|bhd|ils))?"
 )
 # A dash right after a decimal mark stands for no cents ("12,-"); elsewhere it is a minus.
 # What repeats is possessive: nothing that follows could use what it gives back, and a run of
@@ -103,9 +106,11 @@ def bounded(value: float) -> float:
     return number if abs(number) <= _LARGEST_MAGNITUDE else math.nan
 
 
-@dataclass(frozen=True, slots=True)
-class _Amount:
-    """An amount taken apart: `body` holds digits and marks, `mark` may be its decimal mark."""
+class _Amount(msgspec.Struct, frozen=True):
+    """An amount taken apart: `body` holds digits and marks, `mark` may be its decimal mark.
+
+    A structure rather than a dataclass: millions are made.
+    """
 
     body: str
     exponent: str
