@@ -21,7 +21,7 @@ from service.api import connections, open_files
 from service.cli import address, keys, listener
 from service.settings import Settings
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
 
 
@@ -96,10 +96,14 @@ class _Service:
 
     async def run(self, beside: Companion, *, leads: bool) -> None:
         """Answer health checks at once, come up, and serve until a signal, or the leader's end."""
-        loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, self._stop)
         self._starting = asyncio.current_task()
+        with _handled(self._stop):
+            await self._come_up_and_serve(beside, leads=leads)
+        # The service is down: now the leader's failure, if it has one, may be told.
+        if self._failure is not None:
+            raise self._failure
+
+    async def _come_up_and_serve(self, beside: Companion, *, leads: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self._server.serve(sockets=[self._bound]))
             async with AsyncExitStack() as stack:
@@ -108,15 +112,14 @@ class _Service:
                     await stack.enter_async_context(lifespan)
                 self._starting = None
                 running = self._describe()
-                stack.enter_context(address.left(self._settings.data_dir, running.url))
+                stack.enter_context(
+                    address.left(self._settings.data_dir, running.url, is_passing=leads)
+                )
                 work = beside(running)
                 companion = tasks.create_task(self._follow(work) if leads else work)
                 self._leader = companion if leads else None
                 await serving
                 companion.cancel()
-        # The service is down: now the leader's failure, if it has one, may be told.
-        if self._failure is not None:
-            raise self._failure
 
     async def _follow(self, job: Coroutine[object, None, object]) -> None:
         """Do the job, and stop the service when it ends, however it ends."""
@@ -149,3 +152,21 @@ class _Service:
         host = f"[{host}]" if ":" in host else host
         port = self._bound.getsockname()[1]
         return Running(f"http://{host}:{port}", self._app.state.first_key, self._settings)
+
+
+@contextmanager
+def _handled(stop: Callable[[], None]) -> Iterator[None]:
+    """Let signals stop what runs in the block; the loop itself would keep them when it is closed.
+
+    What is started with `nohup` is to outlive its terminal.
+    """
+    loop = asyncio.get_running_loop()
+    ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+    handled = [number for number in STOP_SIGNALS if number not in ignored]
+    for number in handled:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)

@@ -73,7 +73,8 @@ def run_beside(settings: Settings, work: Work) -> None:
     logs.configure("warning")
 
     async def lead(running: Running) -> None:
-        await work(Address(running.url, address.key_for(settings, is_local=True)))
+        key = address.key_for(settings, is_local=True)
+        await work(Address(running.url, key, is_passing=True))
 
     try:
         foreground.lead(settings, create_app(settings), lead)

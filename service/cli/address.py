@@ -16,15 +16,21 @@ from service.settings import Settings, variable
 from service.store import first_key
 
 FILE_NAME = "address"
+# Stands below the URL of a service that ends with the command that has started it.
+_PASSING = "passing"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A service and a key to it; `home` is the data directory that led there, if one did."""
+    """A service and a key to it; `home` is the data directory that led there, if one did.
+
+    One that `is_passing` ends with the command that has started it.
+    """
 
     url: str
     key: str
     home: Path | None = None
+    is_passing: bool = False
 
 
 # What is done with a service.
@@ -32,14 +38,15 @@ Work: TypeAlias = Callable[[Address], Coroutine[object, None, None]]
 
 
 @contextmanager
-def left(data_dir: Path, url: str) -> Iterator[None]:
+def left(data_dir: Path, url: str, *, is_passing: bool = False) -> Iterator[None]:
     """Write down where the service of a data directory is, for commands on the same machine.
 
-    The file is locked for as long as the service lives: what a killed one left behind is not, and
-    leads nobody, with a key in hand, to whoever has its port by then.
+    `is_passing`: it ends with the command that has started it. The file is locked for as long as
+    the service lives: what a killed one left behind is not, and leads nobody, with a key in hand,
+    to whoever has its port by then.
     """
     path = data_dir / FILE_NAME
-    with _written(path, url) as file:
+    with _written(path, f"{url}\n{_PASSING}\n" if is_passing else f"{url}\n") as file:
         try:
             yield
         finally:
@@ -49,14 +56,14 @@ def left(data_dir: Path, url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _written(path: Path, url: str) -> Iterator[IO[str]]:
+def _written(path: Path, text: str) -> Iterator[IO[str]]:
     """Put a file of our own there, whole and locked; raises StartupError."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     with ExitStack() as stack:
         try:
             file = stack.enter_context(unfinished.open("w"))
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.write(f"{url}\n")
+            file.write(text)
             file.flush()
             unfinished.replace(path)
         except OSError as error:
@@ -74,16 +81,26 @@ def _is_at(path: Path, file: IO[str]) -> bool:
 
 def local_url(data_dir: Path) -> str | None:
     """Return where the service of a data directory is; None when none runs."""
+    return next(iter(_read(data_dir)), None)
+
+
+def lasting_url(data_dir: Path) -> str | None:
+    """Return where the service of a data directory is, unless it ends with another command."""
+    return None if _PASSING in _read(data_dir) else local_url(data_dir)
+
+
+def _read(data_dir: Path) -> list[str]:
+    """Return the lines that the running service has left; none when none runs."""
     try:
         with (data_dir / FILE_NAME).open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return file.read().strip()
+                return file.read().split()
     except OSError:
         # No file, or none that is ours to read.
-        return None
-    return None
+        pass
+    return []
 
 
 def is_own(settings: Settings, url: str) -> bool:
@@ -102,19 +119,27 @@ def refuse_second(settings: Settings) -> None:
     running = local_url(settings.data_dir)
     if running is None:
         return
+    if settings.database_url is None and lasting_url(settings.data_dir) is None:
+        raise StartupError(
+            f"A match on the data in {settings.data_dir} is under way, with a service of its own: "
+            "start again when it has ended."
+        )
     if settings.database_url is None or urlsplit(running).port == settings.port:
         raise StartupError(f"Matchstream already runs with these data at {running}: open it.")
 
 
-def seek(settings: Settings, url: str | None) -> Address | None:
+def seek(
+    settings: Settings, url: str | None, local: Callable[[Path], str | None] = local_url
+) -> Address | None:
     """Return the service that was named, else the one of the data directory; None without one.
 
-    Raises NotFoundError, with what to do, when there is no key to it.
+    `local` says which service of the data directory will do. Raises NotFoundError, with what to
+    do, when there is no key to it.
     """
     named = url or settings.url
     if named is not None:
         return Address(named, key_for(settings, is_local=is_own(settings, named)))
-    found = local_url(settings.data_dir)
+    found = local(settings.data_dir)
     if found is None:
         return None
     return Address(found, key_for(settings, is_local=True), settings.data_dir)

@@ -4,9 +4,8 @@ import asyncio
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import ExitStack
-from typing import TypeAlias
 
 import typer
 from rich.console import Console
@@ -28,14 +27,12 @@ from service.cli.display import Silence, display_on
 from service.cli.input_file import STANDARD
 from service.cli.left_behind import Keep
 from service.cli.match import Job
+from service.cli.turns import Turns
 from service.domain.errors import InvalidInputError
-from service.settings import Settings, load
+from service.settings import load
 
 # Beside Ctrl-C: what ends a process from elsewhere, and with its terminal.
 _END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-
-# Runs a service for as long as the work takes; what starts the commands lends it.
-Beside: TypeAlias = Callable[[Settings, Work], None]
 
 
 def match_files(  # noqa: PLR0913 - the options of a command
@@ -75,16 +72,12 @@ def match_files(  # noqa: PLR0913 - the options of a command
         )
         _check_columns(job)
         kept = {True: Keep.ALWAYS, False: Keep.NEVER, None: Keep.ENDED}[keep]
-        found = address.seek(settings, url)
-        if suggest:
-            work = _suggest(job, as_json=as_json)
-        else:
-            work = _match(job, kept, as_json=as_json, is_own=found is None)
-        if found is None:
-            run_beside: Beside = context.obj
-            run_beside(settings, work)
-        else:
-            asyncio.run(_interruptible(work(found)))
+        work = _suggest(job, as_json=as_json) if suggest else _match(job, kept, as_json=as_json)
+        turns = Turns(settings, url, _say)
+        while (found := turns.wait()) is None:
+            if turns.take(context.obj, work):
+                return
+        asyncio.run(_interruptible(work(found)))
 
 
 match_files.__doc__ = mappings.HELP
@@ -136,7 +129,7 @@ async def _interruptible(work: Coroutine[object, None, None]) -> None:
         raise typer.Exit(exit_codes.CANCELLED) from None
 
 
-def _match(job: Job, keep: Keep, *, as_json: bool, is_own: bool) -> Work:
+def _match(job: Job, keep: Keep, *, as_json: bool) -> Work:
     async def work(found: Address) -> None:
         async with (
             address.client(found) as client,
@@ -149,7 +142,7 @@ def _match(job: Job, keep: Keep, *, as_json: bool, is_own: bool) -> Work:
             elif has_completed and (sys.stderr.isatty() or job.out is None):
                 await summary.tell(client.run(ended["id"]), ended, _say)
                 if made.keep is not Keep.NEVER:
-                    _say(_what_next(client.url, ended["id"], is_own=is_own))
+                    _say(_what_next(found, client.url, ended["id"]))
             elif has_completed:
                 summary.warn(ended, _say)
             if not has_completed:
@@ -161,9 +154,9 @@ def _match(job: Job, keep: Keep, *, as_json: bool, is_own: bool) -> Work:
     return work
 
 
-def _what_next(url: str, run_id: str, *, is_own: bool) -> str:
+def _what_next(found: Address, url: str, run_id: str) -> str:
     """Say how to go on; a service that was started for the match ends with it."""
-    if is_own:
+    if found.is_passing:
         return "Review it in a browser: matchstream serve"
     return f"Review it at {url}/#/runs/{run_id}"
 

@@ -46,16 +46,34 @@ class Layout:
         return self.root / "postgres.log"
 
 
+class InUseError(StartupError):
+    """Another process has the data directory."""
+
+    code = "data_in_use"
+
+
 def running_dsn(layout: Layout) -> str | None:
     """Return where the data directory's server listens, None when no process owns it."""
+    dsn = (_owners_content(layout) or {}).get("dsn")
+    return dsn if isinstance(dsn, str) else None
+
+
+def owner(layout: Layout) -> str | None:
+    """Return the process id of who owns the data directory, None when no process does."""
+    content = _owners_content(layout)
+    return None if content is None else str(content.get("pid", "?"))
+
+
+def _owners_content(layout: Layout) -> dict[str, object] | None:
+    """Read what the owner has written; None when there is none."""
     try:
         with layout.lock.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                dsn = _content(file.read()).get("dsn")
-                return dsn if isinstance(dsn, str) else None
+                return _content(file.read())
     except OSError:
+        # No file, or none that is ours to read.
         pass
     return None
 
@@ -114,7 +132,7 @@ async def _acquire(file: BinaryIO, layout: Layout) -> None:
             return
         except BlockingIOError:
             await asyncio.sleep(LOCK_POLL_SECONDS)
-    raise StartupError(
+    raise InUseError(
         f"The data directory {layout.root} is in use by process "
         f"{_content(file.read()).get('pid')}: stop it, or choose another with "
         "MATCHSTREAM_DATA_DIR."

@@ -1,6 +1,8 @@
 """Does the command line match files, follow runs and review results, for people and scripts?"""
 
+import asyncio
 import csv
+import fcntl
 import json
 import os
 import re
@@ -10,10 +12,12 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import asyncpg
 import pytest
 
+from service.store import embedded
 from tests.service_process import COMMAND, environment, fleet, run_command, running
 
 DATA = Path(__file__).parents[1] / "data" / "invoices_1k"
@@ -79,28 +83,56 @@ def test_beside_a_running_service_it_needs_neither_address_nor_key(tmp_path: Pat
         assert "nothing" in unknown.stderr
 
 
-def test_without_a_service_it_runs_one_for_as_long_as_it_takes(tmp_path: Path) -> None:
-    data, out = tmp_path / "data", tmp_path / "matched.csv"
-    documents = Path(INVOICES).read_bytes()
-    matched = subprocess.run(
-        [COMMAND, "match", "-", *FILES[1:], *MAPPINGS, "--out", str(out)],
-        input=documents,
-        capture_output=True,
-        timeout=SECONDS,
-        env=environment(data),
-        cwd=tmp_path,
-        check=False,
-    )
-    assert (matched.returncode, matched.stdout) == (0, b""), matched.stderr.decode()
-    assert matched.stderr == b""
-    with out.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == DOCUMENTS
-    assert sum(bool(row["matched_reference_row_id"]) for row in rows) > DOCUMENTS / 2
+def test_without_a_service_each_match_runs_one_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    outs = [tmp_path / "first.csv", tmp_path / "second.csv"]
+    with (
+        Path(INVOICES).open() as documents,
+        matching(data, {}, "--out", str(outs[0]), stderr=subprocess.PIPE) as one,
+        matching(
+            data, {}, "--out", str(outs[1]), stderr=subprocess.PIPE, documents=documents
+        ) as two,
+    ):
+        for command in (one, two):
+            out, said = command.communicate(timeout=SECONDS)
+            assert (command.returncode, out) == (0, ""), said
+            assert re.fullmatch(r"(Waiting for process \d+, which has the data in .*\n)?", said)
+    for path in outs:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == DOCUMENTS
+        assert sum(bool(row["matched_reference_row_id"]) for row in rows) > DOCUMENTS / 2
     assert list(tmp_path.glob("*unfinished*")) == []
     refused = run_command(data, "runs")
     assert refused.returncode == 1
     assert "No service runs on the data in" in refused.stderr
+    assert asyncio.run(statuses_of_runs(data)) == ["completed", "completed"]
+
+
+async def statuses_of_runs(data: Path) -> list[str]:
+    """How the runs in a data directory stand that nobody has."""
+    async with embedded.start(data, settings=embedded.THROWAWAY_SETTINGS) as dsn:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return [row["status"] for row in await connection.fetch("SELECT status FROM runs")]
+        finally:
+            await connection.close()
+
+
+def test_one_that_waits_for_its_turn_says_so_and_ends_at_an_interrupt(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    with (data / "owner.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write('{"pid": 4711}')
+        lock.flush()
+        with matching(data, {}, "--json", stderr=subprocess.PIPE) as command:
+            assert command.stderr is not None
+            assert command.stderr.readline().startswith("Waiting for process 4711, which has the")
+            command.send_signal(signal.SIGINT)
+            assert command.communicate(timeout=SECONDS) == ("", "")
+    assert command.returncode == 130
+    assert [path.name for path in data.iterdir()] == ["owner.lock"]
 
 
 def test_a_signal_cancels_the_run_and_a_run_that_others_cancel_is_told(
@@ -154,11 +186,20 @@ def completed_by_bash(data: Path, *lines: tuple[str, ...]) -> list[list[str]]:
 
 
 @contextmanager
-def matching(data: Path, extra: Mapping[str, str], *words: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `match` beside the test."""
+def matching(
+    data: Path,
+    extra: Mapping[str, str],
+    *words: str,
+    stderr: int | None = None,
+    documents: IO[str] | None = None,
+) -> Iterator[subprocess.Popen[str]]:
+    """Run `match` beside the test; `documents` come on standard input, where they are given."""
+    first = INVOICES if documents is None else "-"
     with subprocess.Popen(
-        [COMMAND, "match", *FILES, *MAPPINGS, *words],
+        [COMMAND, "match", first, *FILES[1:], *MAPPINGS, *words],
+        stdin=documents or subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         env=environment(data, extra),
         cwd=data.parent,

@@ -83,7 +83,7 @@ def test_replies_do_not_name_the_server(shared: ServiceProcess) -> None:
     assert "server" not in httpx2.get(f"{shared.url}/healthz").headers
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_signal_ends_it_within_seconds_and_leaves_no_process(
     service: ServiceProcess, number: signal.Signals
 ) -> None:
