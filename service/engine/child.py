@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _send(answers: BinaryIO, body: bytes) -> None:
-    answers.write(LENGTH.pack(len(body)) + body)
+    answers.write(LENGTH.pack(len(body)))
+    answers.write(body)
     answers.flush()
 
 
