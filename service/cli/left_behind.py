@@ -5,12 +5,14 @@ it. What a match has made goes again when it comes to nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from service.api import config_body
+from service.api.config_body import ConfigBody
 from service.cli.answers import ClientError, JsonObject
 from service.cli.client import (
     CONFIGS,
@@ -132,15 +134,33 @@ async def documents(made: Traces, table: InputFile, id_column: str | None) -> st
 
 
 async def config(made: Traces, body: JsonObject) -> str:
-    """Return the id of the config that says the same; make one where there is none."""
+    """Return the id of the config that says the same; make one where there is none.
+
+    It may have been given another name meanwhile. A new one has the time in its name, as those of
+    other mappings, or of what the same files had in them before, are named after these files too.
+    """
     wanted = config_body.read_new(body)
+    taken = set()
     async for found in made.client.walk(CONFIGS, {}):
-        if found["name"] == body["name"] and (
-            config_body.read_new({name: found[name] for name in body}) == wanted
-        ):
+        taken.add(found["name"])
+        if found["reference_data_id"] != body["reference_data_id"]:
+            continue
+        there = {name: found[name] for name in ConfigBody.model_fields}
+        if config_body.read_new({**there, "name": body["name"]}) == wanted:
             return str(found["id"])
-    made.config_id = str((await made.client.create_config(body))["id"])
+    named = {**body, "name": told_apart(str(body["name"]), datetime.now().astimezone(), taken)}
+    made.config_id = str((await made.client.create_config(named))["id"])
     return made.config_id
+
+
+def told_apart(name: str, now: datetime, taken: Container[str]) -> str:
+    """Return the name with the time behind it, to the second or with a number where it must be."""
+    number = 1
+    end = f", {now:%Y-%m-%d %H:%M}"
+    while (told := f"{name[: LONGEST_NAME - len(end)]}{end}") in taken:
+        end = f", {now:%Y-%m-%d %H:%M:%S}{f' ({number})' if number > 1 else ''}"
+        number += 1
+    return told
 
 
 @contextmanager

@@ -89,6 +89,30 @@ async def test_the_same_files_are_there_once_and_others_beside_them(live: Live) 
     assert config["target_value"]["collection"] == made.collection
 
 
+async def test_a_saved_match_is_used_again_when_it_says_the_same_whatever_its_name(
+    live: Live,
+) -> None:
+    config_ids = []
+    for spec in ("vendor_name=vendor:fuzzy:1", "vendor_name=vendor:exact:1"):
+        async with matching(live) as made:
+            await match.run(made, job(spec=spec), Silence())
+            config_ids.append(made.config_id)
+    path = "/v1/matching/configs"
+    names = [(await live.get(f"{path}/{each}"))["name"] for each in config_ids]
+    assert len(set(names)) == len(names)
+    assert all(name.startswith("invoices.csv to orders.csv, 20") for name in names)
+
+    renamed, changed = ({"name": "Ours"}, {"missing": "zero"})
+    for config_id, body in zip(config_ids, (renamed, changed), strict=True):
+        await live.client.put(f"{path}/{config_id}", json=body)
+    async with matching(live) as made:
+        await match.run(made, job(), Silence())
+        assert made.config_id is None
+    async with matching(live) as made:
+        await match.run(made, job(spec="vendor_name=vendor:exact:1"), Silence())
+        assert made.config_id not in {None, *config_ids}
+
+
 async def test_a_file_that_is_refused_is_named(live: Live) -> None:
     refused = {
         INVOICES + b"C,Vega\n": "^invoices.csv: The id column 'number' has 'C' in rows 3 and 4: ",
