@@ -124,9 +124,8 @@ def load_index(path: Path) -> ReferenceIndex:
     return index
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What becomes of one document."""
+class _Verdict(msgspec.Struct, frozen=True):
+    """What becomes of one document. A structure rather than a dataclass: it is made faster."""
 
     document: RunDocument
     candidates: tuple[Candidate, ...] = ()

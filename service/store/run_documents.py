@@ -158,4 +158,4 @@ async def fetch_range(
         )
         for record in records
     }
-    return tuple(found.get(each, RunDocument(each, None, None)) for each in ids)
+    return tuple(found.get(each) or RunDocument(each, None, None) for each in ids)
