@@ -9,20 +9,8 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from service.cli.client import Client
 from tests.browser.conftest import DATA, make_run, signed_in
+from tests.browser.reviewing import LAPTOP, invoices, open_queue, results_of, review
 from tests.service_process import ServiceProcess
-
-LAPTOP = {"width": 1280, "height": 640}
-
-
-def invoices(count: int) -> list[dict[str, Any]]:
-    """Documents that match one and the same order, some better than others."""
-    return [
-        {
-            "id": f"D{place}",
-            "fields": {"vendor_name": "MGLL Steel PLC", "amount": str(3070.53 + place)},
-        }
-        for place in range(count)
-    ]
 
 
 def copies(count: int) -> list[dict[str, Any]]:
@@ -33,12 +21,6 @@ def copies(count: int) -> list[dict[str, Any]]:
             {"id": f"C{place}", "fields": {name: order[name] for name in ("vendor_name", "amount")}}
             for place, order in enumerate(orders)
         ]
-
-
-async def results_of(service: ServiceProcess, run_id: str) -> dict[str, dict[str, Any]]:
-    """What the API says of each document."""
-    async with Client(service.url, service.key) as client:
-        return {result["document_id"]: result async for result in client.run(run_id).results()}
 
 
 def card_of(page: Page) -> Locator:
@@ -138,9 +120,8 @@ async def test_a_verdict_on_what_someone_else_reviewed_is_refused_and_said(
     async with signed_in(browser, service) as tab, Client(service.url, service.key) as other:
         # Without word of the other's review, it is the service that refuses.
         await tab.page.route("**/v1/events?*", lambda route: route.abort())
-        await tab.go(f"/runs/{run_id}/review?queue=pending")
+        await open_queue(tab, run_id)
         card = card_of(tab.page)
-        await card.get_by_role("heading", name="D0").wait_for()
         await review(other, run_id, "D0", "rejected")
         await tab.page.keyboard.press("a")
         await tab.sees("D0: yours was not saved. Someone else has reviewed this result meanwhile")
@@ -157,9 +138,8 @@ async def test_what_another_reviewer_does_is_seen_at_once(
     run_id = await make_run(service, "side by side", invoices(3))
     async with signed_in(browser, service) as tab, Client(service.url, service.key) as other:
         async with tab.page.expect_response("**/v1/events?types=result.reviewed"):
-            await tab.go(f"/runs/{run_id}/review?queue=pending")
+            await open_queue(tab, run_id)
         card = card_of(tab.page)
-        await card.get_by_role("heading", name="D0").wait_for()
         await review(other, run_id, "D1", "approved")
         await review(other, run_id, "D0", "rejected")
         await tab.sees("Someone else has reviewed this result meanwhile: rejected")
@@ -172,21 +152,13 @@ async def test_what_another_reviewer_does_is_seen_at_once(
         await expect(card.get_by_role("heading", name="D2")).to_be_visible()
 
 
-async def review(client: Client, run_id: str, document_id: str, status: str) -> None:
-    """Review a result as somebody else would."""
-    (result,) = [each async for each in client.run(run_id).results(document_id=document_id)]
-    path = f"/v1/matching/runs/{run_id}/results/{result['id']}/review"
-    await client.ask("POST", path, json={"status": status})
-
-
 async def test_verdicts_without_a_network_are_kept_said_and_sent_later(
     browser: Browser, service: ServiceProcess
 ) -> None:
     run_id = await make_run(service, "offline", invoices(4))
     async with signed_in(browser, service) as tab:
-        await tab.go(f"/runs/{run_id}/review?queue=pending")
+        await open_queue(tab, run_id)
         card = card_of(tab.page)
-        await card.get_by_role("heading", name="D0").wait_for()
         await tab.page.context.set_offline(True)
         await tab.page.keyboard.press("a")
         await tab.page.keyboard.press("r")
@@ -208,8 +180,7 @@ async def test_verdicts_that_wait_survive_a_reload_of_the_page(
 ) -> None:
     run_id = await make_run(service, "reload", invoices(2))
     async with signed_in(browser, service) as tab:
-        await tab.go(f"/runs/{run_id}/review?queue=pending")
-        await card_of(tab.page).get_by_role("heading", name="D0").wait_for()
+        await open_queue(tab, run_id)
         await tab.page.route("**/review", lambda route: route.abort())
         await tab.page.keyboard.press("a")
         await tab.sees("1 verdict is not saved yet.")

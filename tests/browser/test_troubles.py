@@ -1,32 +1,26 @@
 """Do the pages hold when the network, another tab or one's own haste comes in between?"""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from playwright.async_api import Browser, Page, Route, expect
 
 from service.cli.client import Client
-from tests.browser.conftest import make_run, signed_in
+from tests.browser.conftest import Tab, make_run, signed_in
+from tests.browser.reviewing import LAPTOP, invoices, open_queue, results_of, review
 from tests.service_process import ServiceProcess
 
 TODAY = datetime(2024, 9, 2, tzinfo=UTC)
-LAPTOP = {"width": 1280, "height": 640}
 
 
-def invoices(count: int) -> list[dict[str, Any]]:
-    """Documents that match one and the same order, some better than others."""
-    return [
-        {
-            "id": f"D{place}",
-            "fields": {"vendor_name": "MGLL Steel PLC", "amount": str(3070.53 + place)},
-        }
-        for place in range(count)
-    ]
-
-
-async def cut_off(route: Route) -> None:
-    await route.abort()
+@asynccontextmanager
+async def cut_off(page: Page, pattern: str) -> AsyncIterator[None]:
+    """Let requests like that not get through, to the end of the block."""
+    await page.route(pattern, lambda route: route.abort())
+    yield
+    await page.unroute(pattern)
 
 
 class Held:
@@ -37,9 +31,13 @@ class Held:
         self._page = page
         self._routes: list[Route] = []
 
-    async def hold(self, route: Route) -> None:
-        """Let a request wait."""
-        self._routes.append(route)
+    async def hold(self, pattern: str) -> None:
+        """Let requests like that wait."""
+
+        async def keep(route: Route) -> None:
+            self._routes.append(route)
+
+        await self._page.route(pattern, keep)
 
     async def let_go(self) -> None:
         """Answer what waits; returns when the page has taken the answers."""
@@ -53,18 +51,10 @@ class Held:
         await self._page.evaluate("fetch('/healthz').then((reply) => reply.text())")
 
 
-async def statuses(service: ServiceProcess, run_id: str) -> dict[str, str]:
-    """What the API says of each document's review."""
-    async with Client(service.url, service.key) as client:
-        found = [each async for each in client.run(run_id).results()]
-    return {each["document_id"]: each["status"] for each in found}
-
-
-async def reject(client: Client, run_id: str, document_id: str) -> None:
-    """Review a result as somebody else would."""
-    (result,) = [each async for each in client.run(run_id).results(document_id=document_id)]
-    path = f"/v1/matching/runs/{run_id}/results/{result['id']}/review"
-    await client.ask("POST", path, json={"status": "rejected"})
+async def leave(tab: Tab) -> None:
+    """Go to where nothing of a run is shown."""
+    await tab.go("/data")
+    await tab.page.get_by_role("heading", name="Saved matches").wait_for()
 
 
 async def test_a_page_that_is_left_while_it_loads_leaves_nothing_behind(
@@ -74,11 +64,10 @@ async def test_a_page_that_is_left_while_it_loads_leaves_nothing_behind(
     async with signed_in(browser, service) as tab:
         page, held, streams = tab.page, Held(tab.page), list[str]()
         cards = "**/results?*limit=50*"
-        await page.route(cards, held.hold)
+        await held.hold(cards)
         async with page.expect_request(cards):
             await page.goto(f"{service.url}/#/runs/{run_id}/review?queue=pending")
-        await tab.go("/data")
-        await page.get_by_role("heading", name="Saved matches").wait_for()
+        await leave(tab)
         page.on("request", lambda request: streams.append(request.url))
         await held.let_go()
         assert [url for url in streams if "/v1/events" in url] == []
@@ -93,12 +82,12 @@ async def test_a_range_chosen_last_wins_and_none_is_opened_after_one_has_left(
     async with signed_in(browser, service, viewport=LAPTOP) as tab:
         page, held = tab.page, Held(tab.page)
         await page.clock.install(time=TODAY)
-        await tab.go(f"/runs/{run_id}/review?queue=pending")
+        await open_queue(tab, run_id)
         lowest = page.get_by_role("slider", name="Lowest confidence")
         await lowest.wait_for()
         await page.clock.pause_at(TODAY + timedelta(hours=1))
         first = "**/results?*min_confidence=0.9000*limit=50*"
-        await page.route(first, held.hold)
+        await held.hold(first)
         await lowest.focus()
         for _ in range(18):
             await page.keyboard.press("ArrowRight")
@@ -123,8 +112,7 @@ async def test_a_range_chosen_last_wins_and_none_is_opened_after_one_has_left(
         await tab.sees("Confidence 95 % to 100 %")
 
         await page.keyboard.press("ArrowLeft")
-        await tab.go("/data")
-        await page.get_by_role("heading", name="Saved matches").wait_for()
+        await leave(tab)
         await page.clock.run_for(1000)
         assert page.url.endswith("#/data")
         assert tab.complaints == []
@@ -136,11 +124,11 @@ async def test_a_queue_that_cannot_be_read_leaves_the_one_that_is_there(
     run_id = await make_run(service, "unread", invoices(3))
     async with signed_in(browser, service) as tab:
         page = tab.page
-        await tab.go(f"/runs/{run_id}/review?queue=pending")
-        await page.route("**/results?*status=rejected*", cut_off)
-        await page.get_by_label("Queue").focus()
-        await page.get_by_label("Queue").select_option("rejected")
-        await tab.sees("The service cannot be reached.")
+        await open_queue(tab, run_id)
+        async with cut_off(page, "**/results?*status=rejected*"):
+            await page.get_by_label("Queue").focus()
+            await page.get_by_label("Queue").select_option("rejected")
+            await tab.sees("The service cannot be reached.")
         await expect(page.get_by_label("Queue")).to_have_value("pending")
         await expect(page.get_by_label("Queue")).to_be_focused()
         assert "queue=pending" in page.url
@@ -152,16 +140,14 @@ async def test_cards_that_cannot_be_read_on_are_asked_for_again(
     run_id = await make_run(service, "read on", invoices(51))
     async with signed_in(browser, service) as tab:
         page = tab.page
-        await tab.go(f"/runs/{run_id}/review?queue=pending")
+        await open_queue(tab, run_id)
         await page.get_by_text("1 of 51").wait_for()
-        await page.route("**/results?*cursor=*", cut_off)
-        for _ in range(50):
-            await page.keyboard.press("j")
-        again = page.get_by_role("region", name="Result", exact=True).get_by_role(
-            "button", name="Try again"
-        )
-        await again.wait_for()
-        await page.unroute("**/results?*cursor=*")
+        card = page.get_by_role("region", name="Result", exact=True)
+        again = card.get_by_role("button", name="Try again")
+        async with cut_off(page, "**/results?*cursor=*"):
+            for _ in range(50):
+                await page.keyboard.press("j")
+            await again.wait_for()
         await again.click()
         await page.get_by_text("51 of 51").wait_for()
         assert tab.complaints == []
@@ -174,11 +160,10 @@ async def test_the_histogram_beside_the_card_comes_when_it_can_and_counts_along(
     async with signed_in(browser, service, viewport=LAPTOP) as tab:
         page = tab.page
         await page.clock.install()
-        await page.route("**/results?*limit=1", cut_off)
-        await tab.go(f"/runs/{run_id}/review?queue=pending")
-        side = page.get_by_role("region", name="What waits")
-        await side.get_by_text("The service cannot be reached.").wait_for()
-        await page.unroute("**/results?*limit=1")
+        async with cut_off(page, "**/results?*limit=1"):
+            await open_queue(tab, run_id)
+            side = page.get_by_role("region", name="What waits")
+            await side.get_by_text("The service cannot be reached.").wait_for()
         await page.clock.run_for(3_000)
         lowest = page.get_by_role("slider", name="Lowest confidence")
         await expect(lowest).to_have_attribute("aria-valuetext", "0 %, 3 results between")
@@ -194,21 +179,21 @@ async def test_a_verdict_that_is_refused_after_one_has_left_is_told_wherever_one
     run_id = await make_run(service, "refused later", invoices(2))
     async with signed_in(browser, service) as tab, Client(service.url, service.key) as other:
         page, held = tab.page, Held(tab.page)
-        await page.route("**/v1/events?*", cut_off)
-        await page.route("**/review", held.hold)
-        await tab.go(f"/runs/{run_id}/review?queue=pending")
-        await page.get_by_role("heading", name="D0").wait_for()
-        async with page.expect_request("**/review"):
-            await page.keyboard.press("a")
-        await tab.go("/data")
-        await reject(other, run_id, "D0")
+        link = page.get_by_role("link", name="Look at what was not saved")
+        await held.hold("**/review")
+        async with cut_off(page, "**/v1/events?*"):
+            await open_queue(tab, run_id)
+            async with page.expect_request("**/review"):
+                await page.keyboard.press("a")
+            await leave(tab)
+            await review(other, run_id, "D0", "rejected")
         await held.let_go()
         # Also where nobody can say what is there now.
-        await page.route("**/results/0*", cut_off)
-        await page.get_by_role("link", name="Look at what was not saved").click()
-        await tab.sees("D0: yours was not saved.")
-        await expect(page.get_by_role("link", name="Look at what was not saved")).to_be_hidden()
-    assert (await statuses(service, run_id))["D0"] == "rejected"
+        async with cut_off(page, "**/results/0*"):
+            await link.click()
+            await tab.sees("D0: yours was not saved.")
+        await expect(link).to_be_hidden()
+    assert (await results_of(service, run_id))["D0"]["status"] == "rejected"
 
 
 async def test_an_undo_that_waits_is_sent_from_wherever_the_tab_is_loaded_anew(
@@ -217,20 +202,18 @@ async def test_an_undo_that_waits_is_sent_from_wherever_the_tab_is_loaded_anew(
     run_id = await make_run(service, "undo later", invoices(2))
     async with signed_in(browser, service) as tab:
         page = tab.page
-        await tab.go(f"/runs/{run_id}/review?queue=pending")
-        await page.get_by_role("heading", name="D0").wait_for()
+        await open_queue(tab, run_id)
         await page.keyboard.press("a")
         await tab.sees("D0: approved.")
-        await page.route("**/review", cut_off)
-        await page.keyboard.press("u")
-        await tab.sees("1 verdict is not saved yet.")
-        await tab.go("/data")
-        await page.unroute("**/review")
+        async with cut_off(page, "**/review"):
+            await page.keyboard.press("u")
+            await tab.sees("1 verdict is not saved yet.")
+            await leave(tab)
         page.once("dialog", lambda dialog: dialog.accept())
         async with page.expect_response("**/review") as sent:
             await page.reload()
         assert (await sent.value).ok
-    assert (await statuses(service, run_id))["D0"] == "pending"
+    assert (await results_of(service, run_id))["D0"]["status"] == "pending"
 
 
 async def test_a_session_that_ends_in_a_review_loses_no_note_and_no_verdict(
@@ -239,8 +222,7 @@ async def test_a_session_that_ends_in_a_review_loses_no_note_and_no_verdict(
     run_id = await make_run(service, "ended", invoices(2))
     async with signed_in(browser, service) as tab:
         page = tab.page
-        await tab.go(f"/runs/{run_id}/review?queue=pending")
-        await page.get_by_role("heading", name="D0").wait_for()
+        await open_queue(tab, run_id)
         await page.get_by_label("Notes").fill("asked by phone")
         await page.reload()
         await expect(page.get_by_label("Notes")).to_have_value("asked by phone")
@@ -262,10 +244,9 @@ async def test_a_run_whose_match_cannot_be_read_is_not_shown_as_one_without(
     run_id = await make_run(service, "unknown match", invoices(1))
     async with signed_in(browser, service) as tab:
         page = tab.page
-        await page.route("**/v1/matching/configs/*", cut_off)
-        await tab.go(f"/runs/{run_id}")
-        await tab.sees("That did not work")
-        await page.unroute("**/v1/matching/configs/*")
+        async with cut_off(page, "**/v1/matching/configs/*"):
+            await tab.go(f"/runs/{run_id}")
+            await tab.sees("That did not work")
         await page.get_by_role("button", name="Try again").click()
         await page.get_by_role("heading", name="unknown match").wait_for()
 
@@ -282,11 +263,11 @@ async def test_a_run_that_hangs_says_how_long_nothing_was_heard(
 
     async with signed_in(browser, service) as tab:
         await tab.page.route(f"**/{run_id}/progress", old)
-        await tab.page.route(f"**/{run_id}/events", cut_off)
-        await tab.go(f"/runs/{run_id}")
-        age = tab.page.get_by_text("last word")
-        await expect(age).to_contain_text(" h ")
-        await expect(age).to_have_class("dim number stale")
+        async with cut_off(tab.page, f"**/{run_id}/events"):
+            await tab.go(f"/runs/{run_id}")
+            age = tab.page.get_by_text("last word")
+            await expect(age).to_contain_text(" h ")
+            await expect(age).to_have_class("dim number stale")
 
 
 async def test_streams_end_with_who_follows_them_and_rest_while_nobody_looks(
