@@ -45,7 +45,7 @@ export function choice(options, value, onchange, attributes = {}) {
   return made;
 }
 
-/** Ask before something that cannot be undone; resolves to true or false. */
+/** Ask before something that cannot be undone; resolves to true or false. Who only presses Enter goes back. */
 export function confirmed(question, yes) {
   return new Promise((resolve) => {
     const dialog = h("dialog", { "aria-label": question, onclose: () => {
@@ -56,7 +56,7 @@ export function confirmed(question, yes) {
       h("p", {}, question),
       h("p", { class: "row" },
         h("button", { value: "yes", class: "danger" }, yes),
-        h("button", { value: "no" }, "Back"))));
+        h("button", { value: "no", autofocus: true }, "Back"))));
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -25,7 +25,7 @@ export function evidenceTable(evidence, { threshold = null, reference = "", know
 }
 
 function row(step, threshold) {
-  const { name, strategy, score, weight, from, share, shown } = step;
+  const { name, strategy, score, weight, from, share, shown, weighs } = step;
   const isUnread = (side) => step.unreadable === side || step.unreadable === "both";
   const values = [step.document_value, step.reference_value];
   const isOneSided = values.some(absence) || Boolean(step.unreadable);
@@ -38,7 +38,7 @@ function row(step, threshold) {
       notes[at] ? h("small", { class: "apart" }, notes[at]) : null)),
     h("td", { "data-label": "Share" },
       track([["possible", from, weight], ["earned", from, share]], threshold, h("span", { class: "number" }, confidence(shown))),
-      h("small", { class: "number sum" }, weight ? `score ${confidence(score)} × weight ${percent(weight)}` : "not counted")));
+      h("small", { class: "number sum" }, weight ? `score ${confidence(score)} × weight ${percent(weighs || weight)}` : "not counted")));
 }
 
 /** A value; what is long is shortened around what differs, and shown whole on demand. */

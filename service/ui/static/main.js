@@ -1,5 +1,6 @@
 // Which view does the address ask for? One at a time; the last one is closed before the next opens.
 
+import { ApiError } from "./api.js";
 import { showData } from "./data.js";
 import { fill, h } from "./dom.js";
 import { showNew } from "./new.js";
@@ -67,10 +68,10 @@ async function show() {
     else link.removeAttribute("aria-current");
   }
   fill(view, h("p", { class: "dim", role: "status" }, "Loading …"));
-  if (!route) return fill(view, problem(new Error("There is no such page.")));
   const learnt = learn(); // anew each time: one may have signed in anew in another tab
   try {
     if (!isKnown()) await learnt;
+    if (!route) throw new ApiError(404, { detail: "There is no such page." });
     await route[1](here, ...route[0].slice(1).map((each) => each && decodeURIComponent(each)), new URLSearchParams(query));
   } catch (error) {
     here.fail(error);
@@ -95,12 +96,13 @@ function sayRefused(runIds) {
 }
 
 function problem(error) {
+  const isGone = error.status === 404; // and will be so the next time
   return h("section", { class: "empty" },
-    h("h1", {}, "That did not work"),
+    h("h1", {}, isGone ? "Nothing is here" : "That did not work"),
     h("p", { role: "alert" }, error.message),
     h("p", { class: "row" },
-      h("button", { class: "primary", onclick: show }, "Try again"),
-      h("a", { class: "button", href: "#/" }, "Runs")));
+      isGone ? null : h("button", { class: "primary", onclick: show }, "Try again"),
+      h("a", { class: isGone ? "button primary" : "button", href: "#/" }, "Runs")));
 }
 
 addEventListener("hashchange", show);

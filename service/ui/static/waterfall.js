@@ -10,8 +10,8 @@ const ROUNDING = 0.0002;
 
 /**
  * The steps of a waterfall, in the order of the mappings, and where it ends. `from` and `share` are as
- * they are; `shown` are rounded to tenths of a percent so that they add up to `sum` exactly, each as near
- * to its share as that allows. `known` is the figure that the service has for the sum.
+ * they are; `shown` and `weighs` are share and weight in tenths of a percent, each as near as adding up
+ * to `sum` and to the whole weight allows. `known` is the figure that the service has for the sum.
  */
 export function waterfall(evidence, known = null) {
   const told = Object.entries(evidence).filter(([name, each]) => name !== "ai" && "score" in each);
@@ -24,6 +24,11 @@ export function waterfall(evidence, known = null) {
     reached = place === last ? sum : reached + each.score * each.weight;
     return { ...each, name, from, share: reached - from };
   });
+  const whole = steps.reduce((total, step) => total + step.weight, 0);
   const shown = percents(steps.map((step) => step.share), tenths(sum));
-  return { steps: steps.map((step, place) => ({ ...step, shown: shown[place] / TENTHS })), sum: tenths(sum) / TENTHS };
+  const weighs = percents(steps.map((step) => step.weight), Math.round(whole * TENTHS));
+  return {
+    steps: steps.map((step, place) => ({ ...step, shown: shown[place] / TENTHS, weighs: weighs[place] / TENTHS })),
+    sum: tenths(sum) / TENTHS,
+  };
 }
