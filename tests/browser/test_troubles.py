@@ -67,6 +67,8 @@ async def test_a_page_that_is_left_while_it_loads_leaves_nothing_behind(
         await held.hold(cards)
         async with page.expect_request(cards):
             await page.goto(f"{service.url}/#/runs/{run_id}/review?queue=pending")
+        await expect(page.get_by_label("Queue")).to_have_value("pending")
+        await tab.sees("Loading")
         await leave(tab)
         page.on("request", lambda request: streams.append(request.url))
         await held.let_go()

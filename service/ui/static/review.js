@@ -25,10 +25,9 @@ export async function showReview(here, runId, query) {
   if (here.signal.aborted) return;
   here.again = () => {}; // streams go on by themselves, and keep what was chosen and typed
   const state = {
-    runId, limits: config ?? DEFAULT_LIMITS, note: changedSince(run, config), usesKeys: localStorage.getItem(KEYS_SETTING) !== "off",
-    mode: null, range: null, one: null, queue: null, fault: null, cards: [], at: 0, total: 0, chosen: 0, undo: [], drafts: notesOf(runId), refused: [], isBulk: false,
+    ...asked(query), runId, limits: config ?? DEFAULT_LIMITS, note: changedSince(run, config), usesKeys: localStorage.getItem(KEYS_SETTING) !== "off",
+    queue: null, fault: null, cards: [], at: 0, total: 0, chosen: 0, undo: [], drafts: notesOf(runId), refused: [], isBulk: false,
   };
-  const wanted = asked(query);
   const parts = { said: h("p", { role: "status", class: "said dim" }), trouble: h("div", { role: "alert" }) };
   const review = reviewer(here, state, parts);
   fill(here.view,
@@ -36,7 +35,7 @@ export async function showReview(here, runId, query) {
     h("div", { class: "title" }, h("h1", {}, reviewing()), review.queues, parts.said),
     parts.trouble,
     h("div", { class: "reviewing" }, review.card.element, review.side.element));
-  await review.load(wanted);
+  await review.load(state);
   review.side.refresh();
   listen(here, state, review);
 }
@@ -231,6 +230,7 @@ function reviewer(here, state, parts) {
   const card = reviewCard(actions, state.limits);
   const side = reviewSide(here, state, actions);
   const queues = choice([], "", actions.mode, { "aria-label": "Queue" });
+  drawChoice();
   const troubles = troublesOf(state, parts, outbox, (id) => find(id) >= 0 && place(find(id)));
   here.onClose(outbox.leave);
   outbox.listen({

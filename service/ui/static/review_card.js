@@ -27,11 +27,11 @@ export function reviewCard(actions, limits) {
     back: button("k", { class: "quiet", onclick: actions.back }),
   };
   const bar = h("progress", { class: "queue-progress", "aria-label": "How far one is" });
-  const body = h("div", { class: "body" }, bar,
+  const body = h("div", { class: "body", hidden: true }, bar,
     h("div", { class: "about" }, h("div", { class: "title" }, parts.name, parts.facts), parts.place),
     parts.candidates, parts.said, parts.evidence,
     h("div", { class: "foot" }, parts.notes, parts.noted, h("div", { class: "decide" }, Object.values(buttons).map((each) => each.element))));
-  const nothing = h("div", { class: "empty", hidden: true });
+  const nothing = h("div", { class: "empty" }, h("p", { class: "dim", role: "status" }, "Loading …"));
   let drawn = null;
 
   function show(state) {
