@@ -75,6 +75,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     epilog=exit_codes.EXPLAINED,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 

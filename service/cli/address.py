@@ -2,15 +2,16 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeAlias
 from urllib.parse import urlsplit
 
-from service.cli.client import Client
+from service.cli.answers import ClientError
+from service.cli.client import Client, Moved
 from service.domain.errors import NotFoundError, StartupError
 from service.settings import Settings, variable
 from service.store import first_key
@@ -18,6 +19,7 @@ from service.store import first_key
 FILE_NAME = "address"
 # Stands below the URL of a service that ends with the command that has started it.
 _PASSING = "passing"
+_REFUSED_KEY = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +158,24 @@ def find(settings: Settings, url: str | None) -> Address:
     return found
 
 
-def client(found: Address) -> Client:
-    """Return a client of the service; where a data directory led to it, it may move there."""
-    if found.home is None:
-        return Client(found.url, found.key)
-    return Client(found.url, found.key, moved=partial(local_url, found.home))
+@asynccontextmanager
+async def client(found: Address) -> AsyncIterator[Client]:
+    """Lend a client of the service; where a data directory led to it, it may move there.
+
+    Of a key that is refused it is told where it can be changed.
+    """
+    moved: Moved = partial(local_url, found.home) if found.home is not None else lambda: None
+    async with Client(found.url, found.key, moved=moved) as lent:
+        try:
+            yield lent
+        except ClientError as error:
+            if error.status != _REFUSED_KEY:
+                raise
+            raise ClientError(
+                f"{str(error).rstrip('.')}: put another one into {variable('api_key')}.",
+                error.status,
+                error.problem,
+            ) from error
 
 
 def key_for(settings: Settings, *, is_local: bool) -> str:

@@ -132,7 +132,8 @@ def refusal(url: str, reply: httpx2.Response) -> ClientError:
 def no_answer(url: str, error: httpx2.HTTPError) -> ClientError:
     """Say that no answer came, or none that was whole."""
     reason = ": ".join(filter(None, (type(error).__name__, str(error))))
-    return ClientError(f"The service at {url} did not answer ({reason}).")
+    question = ": does it run there?" if isinstance(error, httpx2.ConnectError) else "."
+    return ClientError(f"The service at {url} did not answer ({reason}){question}")
 
 
 def _bare(url: str, reply: httpx2.Response) -> str:

@@ -7,6 +7,7 @@ while that costs nothing.
 import codecs
 import hashlib
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from service.cli.csv_form import form_of
-from service.domain.errors import InvalidInputError
+from service.domain.errors import InvalidInputError, MatchstreamError
 from service.domain.names import nearest
 from service.ingest import parquet_table
 from service.ingest.encodings import Encoding
@@ -37,6 +38,11 @@ READ_BYTES = 1 << 20
 # How files of other formats than CSV begin, by which standard input tells what it is.
 _SIGNS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet", b"{": ".ndjson"}
 _SHOWN_COLUMNS = 30
+_OPTION_OF_UPLOADS = re.compile(r", or say with encoding how it is written[^.]*")
+_OTHER_ADVICE = (
+    "say with encoding how the file is written",
+    "if it is text at all, save it as CSV in UTF-8",
+)
 _WRAPPED = "fields"
 
 
@@ -72,10 +78,7 @@ class InputFile:
         try:
             if self.format is not UploadFormat.NDJSON:
                 return self._header()
-            if next(_lines(self.file), None) is None:
-                raise InvalidInputError(f"{self.name} is empty.")
-            self.file.seek(0)
-            return _keys(self.file, set(wanted))
+            return _keys(self, set(wanted))
         finally:
             self.file.seek(0)
 
@@ -86,7 +89,7 @@ class InputFile:
         with suppress(UnreadableError):
             has_rows = any(block.rows for block in table.blocks())
         if problems:
-            raise InvalidInputError(f"{self.name}: {problems.found[0].message}")
+            raise InvalidInputError(f"{self.name}: {for_a_file(problems.found[0].message)}")
         if not has_rows:
             raise InvalidInputError(f"{self.name} has a header, and no row below it.")
         return list(table.columns)
@@ -149,7 +152,14 @@ def opened(path: str) -> Iterator[InputFile]:
 def _copied(source: IO[bytes], name: str) -> Iterator[InputFile]:
     """Make a file of what can be read only once; how it begins tells its format."""
     with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(source, copy)
+        try:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+        except OSError as error:
+            raise MatchstreamError(
+                f"{name} cannot be kept in {tempfile.gettempdir()} for as long as the match takes "
+                f"({error.strerror}): free some, or choose another folder with TMPDIR."
+            ) from error
         copy.seek(0)
         start = copy.read(max(map(len, _SIGNS))).lstrip()
         suffix = next((each for sign, each in _SIGNS.items() if start.startswith(sign)), ".csv")
@@ -165,7 +175,7 @@ def as_documents(source: InputFile, id_column: str | None) -> Iterator[InputFile
     if source.format is not UploadFormat.NDJSON:
         yield source
         return
-    if not _is_plain(source.file):
+    if not _is_plain(source):
         if id_column is not None:
             raise InvalidInputError(
                 f"{source.name}: rows with `fields` have their id beside them, as `id`: leave out "
@@ -187,12 +197,12 @@ def as_documents(source: InputFile, id_column: str | None) -> Iterator[InputFile
 
 def has_ids(source: InputFile) -> bool:
     """Whether its rows have their ids beside their fields."""
-    return source.format is UploadFormat.NDJSON and not _is_plain(source.file)
+    return source.format is UploadFormat.NDJSON and not _is_plain(source)
 
 
-def _is_plain(file: IO[bytes]) -> bool:
-    row = next(_rows(file), {})
-    file.seek(0)
+def _is_plain(source: InputFile) -> bool:
+    row = next(_rows(source), {})
+    source.file.seek(0)
     return not isinstance(row.get(_WRAPPED), dict)
 
 
@@ -214,22 +224,28 @@ def _document(line: bytes, row_id: str) -> bytes:
     return b'{"id": %b, "fields": %b}\n' % (json.dumps(row_id).encode(), row)
 
 
-def _keys(file: IO[bytes], wanted: set[str]) -> list[str]:
+def _keys(source: InputFile, wanted: set[str]) -> list[str]:
     found: dict[str, None] = {}
-    for row in _rows(file):
+    for row in _rows(source):
         fields = row.get(_WRAPPED)
         found |= dict.fromkeys(fields if isinstance(fields, dict) else row)
         if wanted <= found.keys():
             break
+    if not found:
+        raise InvalidInputError(f"{source.name} is empty.")
     return list(found)
 
 
-def _rows(file: IO[bytes]) -> Iterator[dict[str, object]]:
-    """Yield the lines that are objects; of others the service says what is wrong."""
-    for line in file:
+def _rows(source: InputFile) -> Iterator[dict[str, object]]:
+    """Yield the rows; raises InvalidInputError at the first line that is none."""
+    for number, line in enumerate(_lines(source.file), start=1):
         row = _decoded(line)
-        if isinstance(row, dict):
-            yield row
+        if not isinstance(row, dict):
+            raise InvalidInputError(
+                f"{source.name}: Row {number} is not a JSON object: write one a line, like "
+                '{"number": "A-1", "total": 12.5}.'
+            )
+        yield row
 
 
 def _decoded(line: bytes) -> object:
@@ -237,6 +253,11 @@ def _decoded(line: bytes) -> object:
         return json.loads(line)
     except (ValueError, RecursionError):
         return None
+
+
+def for_a_file(message: str) -> str:
+    """Advise what can be done about a file here, where the service names options of an upload."""
+    return _OPTION_OF_UPLOADS.sub("", message).replace(*_OTHER_ADVICE)
 
 
 def check(name: str, known: Collection[str], where: str, what: str) -> None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from service.api import config_body
 from service.api.config_body import ConfigBody
+from service.cli import input_file
 from service.cli.answers import ClientError, JsonObject
 from service.cli.client import (
     CONFIGS,
@@ -171,7 +172,8 @@ def _naming(table: InputFile) -> Iterator[None]:
     except ClientError as error:
         if error.problem != "validation_error" or table.name in str(error):
             raise
-        raise ClientError(f"{table.name}: {error}", error.status, error.problem) from error
+        sentence = f"{table.name}: {input_file.for_a_file(str(error))}"
+        raise ClientError(sentence, error.status, error.problem) from error
 
 
 def _named(table: InputFile, id_column: str | None) -> str:

@@ -1,6 +1,7 @@
 """Can the service listen where it is told to, and why not?"""
 
 import errno
+import os
 import socket
 
 from service.domain.errors import StartupError
@@ -21,7 +22,11 @@ def listen(settings: Settings) -> socket.socket:
                 f"Another program listens on {where}: stop it, or choose another port with "
                 "MATCHSTREAM_PORT."
             ) from error
+        # Of a name that leads nowhere the number is the resolver's own.
+        told = error.strerror
+        if error.errno is not None and not isinstance(error, socket.gaierror):
+            told = os.strerror(error.errno)
         raise StartupError(
-            f"The service cannot listen on {where} ({error.strerror}): see MATCHSTREAM_HOST and "
+            f"The service cannot listen on {where} ({told}): see MATCHSTREAM_HOST and "
             "MATCHSTREAM_PORT."
         ) from error

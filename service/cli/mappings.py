@@ -79,8 +79,8 @@ def write(mapping: dict[str, object]) -> str:
         f"{name}={json.dumps(value)}" for name, value in mapping.items() if name not in known
     ]
     source, target = (_DIVIDING.sub(r"\\\g<0>", str(mapping[name])) for name in known[:2])
-    parts = [f"{source}={target}", mapping["strategy"], mapping["weight"]]
-    return ":".join([*map(str, parts), *options])
+    parts = [f"{source}={target}", str(mapping["strategy"]), f"{mapping['weight']:g}"]
+    return ":".join([*parts, *options])
 
 
 def _read_one(spec: str) -> dict[str, object]:

@@ -30,7 +30,9 @@ FORMATS_BY_SUFFIX: Final = {
     ".xlsx": UploadFormat.XLSX,
     ".parquet": UploadFormat.PARQUET,
 }
-UNREAD_SUFFIXES: Final = (".xls", ".xlsb", ".ods", ".zip", ".gz", ".json")
+UNREAD_SUFFIXES: Final = frozenset(
+    {".xls", ".xlsb", ".ods", ".numbers", ".zip", ".gz", ".json", ".pdf", ".doc", ".docx"}
+)
 
 # A small file of these may hold far more than it has bytes.
 PACKED = frozenset({UploadFormat.XLSX, UploadFormat.PARQUET})

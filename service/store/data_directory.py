@@ -116,9 +116,10 @@ def _opened(layout: Layout) -> BinaryIO:
         layout.root.mkdir(mode=0o711, parents=True, exist_ok=True)
         descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
+        reason = "it is a file" if layout.root.is_file() else error.strerror
         raise StartupError(
-            f"The data directory {layout.root} is not writable ({error.strerror}): choose another "
-            "with MATCHSTREAM_DATA_DIR."
+            f"The data directory {layout.root} is not writable ({reason}): choose another with "
+            "MATCHSTREAM_DATA_DIR."
         ) from error
     return os.fdopen(descriptor, "r+b")
 

@@ -42,6 +42,8 @@ INITDB_SECONDS = 120.0
 READY_SECONDS = 60.0
 RESTART_SECONDS = (0.1, 1.0, 5.0, 10.0)
 LOG_MAX_BYTES = 1_000_000
+# What initdb writes, and the first segments of the log.
+NEW_CLUSTER_BYTES = 48 * 2**20
 # The kernel's limit for a socket's path is 108 bytes with the final NUL.
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_MAX_BYTES = 107
@@ -166,6 +168,7 @@ class _Server:
             return
         unfinished = cluster.with_name("postgres.new")
         shutil.rmtree(unfinished, ignore_errors=True)
+        self._check_room()
         unfinished.mkdir(mode=0o700)
         self._identity.own(unfinished)
         # Sorted by code point, the same on every system and after every upgrade of it.
@@ -182,6 +185,16 @@ class _Server:
         if code != 0:
             raise StartupError(f"initdb failed: {last_line(self._layout.log)}.")
         unfinished.rename(cluster)
+
+    def _check_room(self) -> None:
+        """Raise where the disk is too full for a new database, of which initdb says nothing."""
+        free = shutil.disk_usage(self._layout.root).free
+        if free < NEW_CLUSTER_BYTES:
+            raise StartupError(
+                f"The disk of the data directory {self._layout.root} has {free / 2**20:.0f} MiB "
+                f"left, and a new database takes {NEW_CLUSTER_BYTES / 2**20:.0f}: free some, or "
+                "choose another with MATCHSTREAM_DATA_DIR."
+            )
 
     async def launch(self) -> None:
         """Start the server and wait until it takes connections."""

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from service.store import embedded
 from tests.acceptance.chaos_sites import DURABLE_ENOUGH, postmasters
 from tests.acceptance.crash_runs import (
     Client,
@@ -26,7 +27,14 @@ from tests.acceptance.crash_runs import (
 )
 from tests.conftest import PostgresServer
 from tests.outages import standing_still
-from tests.service_process import Fleet, ServiceProcess, descendants, fleet, running
+from tests.service_process import (
+    Fleet,
+    ServiceProcess,
+    descendants,
+    fleet,
+    run_command,
+    running,
+)
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -238,6 +246,15 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room_again(
         ended = wait_until_ended(client, run)
         assert ended["status"] == "completed"
         check_whole(client, ended, DOCUMENTS)
+
+
+def test_a_disk_too_full_for_a_new_database_is_told(small_disk: Path) -> None:
+    free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+    (small_disk / "ballast").write_bytes(bytes(free - embedded.NEW_CLUSTER_BYTES // 2))
+    told = run_command(small_disk / "data", "serve")
+    assert told.returncode == 1
+    assert "MiB left, and a new database takes 48: free some, or choose another" in told.stderr
+    assert not list((small_disk / "data").glob("postgres*"))
 
 
 def phase_of(client: Client, run: Any) -> Any:

@@ -78,6 +78,9 @@ def test_beside_a_running_service_it_needs_neither_address_nor_key(tmp_path: Pat
             b"matchstream: No space left on device.\n",
         )
 
+        strange = run_command(data, "runs", extra={"MATCHSTREAM_API_KEY": "ms_other"})
+        assert strange.stderr.endswith("expired: put another one into MATCHSTREAM_API_KEY.\n")
+
         unknown = run_command(data, "watch", "nothing")
         assert (unknown.returncode, unknown.stdout) == (1, "")
         assert "nothing" in unknown.stderr

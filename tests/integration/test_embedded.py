@@ -209,6 +209,13 @@ async def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> No
             pass
 
 
+async def test_a_file_where_the_directory_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartupError, match=r"/file is not writable \(it is a file\): choose"):
+        async with embedded.start(tmp_path / "file", settings=FAST):
+            pass
+
+
 async def test_without_programs_the_sentence_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match=r"No PostgreSQL programs .* or set DATABASE_URL"):
         async with embedded.start(tmp_path, bin_dir=tmp_path, settings=FAST):

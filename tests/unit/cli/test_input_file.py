@@ -64,6 +64,26 @@ def test_a_file_without_rows_is_named(name: str, content: bytes, told: str) -> N
     assert str(refused.value).startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.ndjson", b'{"x": 1}\n\n{"x": \n', "a.ndjson: Row 2 is not a JSON object: write one a"),
+        ("a.csv", b"x\x81,y\n1,2\n", "is not valid WINDOWS-1252: if it is text at all, save it as"),
+        (
+            "a.dat",
+            b"x,y\n\x81,2\n",
+            "a.dat: Row 1 is not valid UTF-8: save the file as CSV in UTF-8.",
+        ),
+    ],
+)
+def test_what_is_no_row_is_told_with_what_can_be_done_here(
+    name: str, content: bytes, told: str
+) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        of(name, content).columns(["y"])
+    assert told in str(refused.value)
+
+
 def test_a_name_that_is_not_there_is_refused_with_the_nearest() -> None:
     input_file.check("vendor", ["vendor"], "a.csv", "--map")
     with pytest.raises(InvalidInputError, match=r"no column vender\. Did you mean vendor\? It has"):
@@ -109,8 +129,9 @@ def test_rows_that_have_ids_beside_their_fields_need_no_column_for_them() -> Non
         pass
 
 
-def test_a_row_that_is_nested_without_end_has_no_columns() -> None:
-    assert of("a.ndjson", b"[" * 100_000 + b"\n" + LINES).columns(["total"])[:1] == ["id"]
+def test_a_row_that_is_nested_without_end_is_none() -> None:
+    with pytest.raises(InvalidInputError, match="Row 1 is not a JSON object"):
+        of("a.ndjson", b"[" * 100_000 + b"\n" + LINES).columns(["total"])
 
 
 def test_a_row_without_its_id_is_named() -> None:

@@ -77,6 +77,8 @@ def call(
         (("match", "-", "--against", "-", *FUZZY), "Standard input can be the documents or"),
         (("match", *FILES, "--suggest", "--out", "a.csv"), "--suggest only proposes"),
         (("match", *FILES, *FUZZY, "--out", "/proc/1/x.csv"), "may not be written"),
+        (("match", "scan.pdf", *FILES[1:], *FUZZY), "scan.pdf: files like this are not read"),
+        (("match", *FILES, "--map", "vendor=x:exact:1"), "--map vendor=x:exact:1: invoices.csv"),
         (("match",), "Missing argument 'DOCUMENTS'"),
         (("mtch",), "Did you mean 'match'"),
         (("runs", "--lmit", "3"), "No such option"),
@@ -168,11 +170,18 @@ def test_no_service_and_no_key_say_what_to_do(call: Call) -> None:
     assert "MATCHSTREAM_API_KEY" in call("runs", "--url", NOBODY).err
 
 
+def test_a_host_that_is_not_here_is_told_in_the_words_of_the_system(call: Call) -> None:
+    said = call("doctor", MATCHSTREAM_HOST="192.0.2.1", MATCHSTREAM_PORT="8000")
+    assert "on port 8000 of 192.0.2.1 (Cannot assign requested address): see" in said.out
+
+
 def test_without_a_command_it_shows_what_there_is(call: Call) -> None:
     said = call()
     assert (said.code, said.err) == (2, "")
     assert said.out.startswith("Usage: matchstream")
     assert call("--version").out.startswith("matchstream ")
+    assert call("-h").out == said.out
+    assert call("runs", "-h").out.startswith("Usage: matchstream runs")
 
 
 def test_the_doctor_says_what_is_wrong_with_advice(call: Call, tmp_path: Path) -> None:
