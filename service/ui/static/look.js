@@ -58,9 +58,9 @@ async function shown(collection, wanted, remove) {
   const names = [...new Set(data.flatMap((document) => Object.keys(document.fields)))];
   const removal = (id) => h("button", { class: "quiet small", "data-needs": "write", "aria-label": `Delete the document ${id}`, onclick: () => remove(
     `Delete the document “${shortened(id)}” of “${shortened(collection)}” with its fields? What past results tell of its fields goes too.`, path(id)) }, "Delete");
-  const [heads, actions] = may("write") ? [[""], (id) => [removal(id)]] : [[], () => []];
-  const rows = data.map(({ id, fields }) => [id, ...actions(id), ...names.map((name) => fields[name])]);
-  return [of(data.length, pagination.total, ["document", "documents"]), grid(`Documents of ${collection}`, ["Document", ...heads, ...names], rows)];
+  const actions = may("write") ? [removal] : [];
+  const rows = data.map(({ id, fields }) => [id, ...actions.map((make) => make(id)), ...names.map((name) => fields[name])]);
+  return [of(data.length, pagination.total, ["document", "documents"]), grid(`Documents of ${collection}`, ["Document", ...actions.map(() => ""), ...names], rows)];
 }
 
 async function only(path) {
