@@ -1,9 +1,11 @@
 """Which commands are there, and how does one end?"""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
@@ -118,6 +120,7 @@ def _run_beside(settings: "Settings", work: "Work") -> None:
 
 def main() -> None:
     """Run the command line; what went wrong is one sentence and an exit code that is not 0."""
+    _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A sign that the terminal cannot show is a question mark, and no failure.
@@ -137,6 +140,13 @@ def main() -> None:
             _say(_of_system(error))
             sys.exit(exit_codes.WRONG)
         raise
+
+
+def _replace_closed_streams() -> None:
+    """Let a stream that is closed where we are started be empty: no other file takes its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open to the end
 
 
 def _refuse(error: typer.exceptions.TyperException) -> int:

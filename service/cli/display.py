@@ -18,6 +18,10 @@ _PHASES = {
     "ai_resolving": "Asking the AI",
     "finishing": "Finishing",
     "done": "Done",
+    # How the last event of a run tells it.
+    "completed": "Done",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
 }
 _MINUTE, _HOUR = 60, 3600
 # A line that is no longer than this stays one line in a terminal that is made narrower meanwhile:

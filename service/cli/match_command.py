@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import typer
 from rich.console import Console
@@ -23,11 +23,11 @@ from service.cli import (
 )
 from service.cli import match_options as options
 from service.cli.address import Address, Work
-from service.cli.display import Silence, display_on
+from service.cli.display import Display, Silence, display_on
 from service.cli.input_file import STANDARD
 from service.cli.left_behind import Keep
 from service.cli.match import Job
-from service.cli.turns import Turns
+from service.cli.turns import Beside, Turns
 from service.domain.errors import InvalidInputError
 from service.settings import load
 
@@ -72,12 +72,14 @@ def match_files(  # noqa: PLR0913 - the options of a command
         )
         _check_columns(job)
         kept = {True: Keep.ALWAYS, False: Keep.NEVER, None: Keep.ENDED}[keep]
-        work = _suggest(job, as_json=as_json) if suggest else _match(job, kept, as_json=as_json)
-        turns = Turns(settings, url, _say)
-        while (found := turns.wait()) is None:
-            if turns.take(context.obj, work):
-                return
-        asyncio.run(_interruptible(work(found)))
+        # What is proposed is all that there is to see.
+        shown = Silence() if suggest else display_on(Console(stderr=True), "documents")
+        with closing(shown) as display:
+            if suggest:
+                work = _suggest(job, as_json=as_json)
+            else:
+                work = _match(job, kept, display, as_json=as_json)
+            _carry_out(work, Turns(settings, url, _say), context.obj, display)
 
 
 match_files.__doc__ = mappings.HELP
@@ -116,6 +118,16 @@ def _check_columns(job: Job) -> None:
             input_file.check(id_column, known, file.name, f"{option} {id_column}")
 
 
+def _carry_out(work: Work, turns: Turns, run_beside: Beside, display: Display) -> None:
+    """Do the work with the service that is there, or with one of our own when it is our turn."""
+    while (found := turns.wait()) is None:
+        display.note("Starting a service for it")
+        if turns.take(run_beside, work):
+            return
+        display.close()
+    asyncio.run(_interruptible(work(found)))
+
+
 async def _interruptible(work: Coroutine[object, None, None]) -> None:
     """Await the work; a signal to end cancels it, and it gets the time to end what it has begun."""
     task = asyncio.current_task()
@@ -129,13 +141,13 @@ async def _interruptible(work: Coroutine[object, None, None]) -> None:
         raise typer.Exit(exit_codes.CANCELLED) from None
 
 
-def _match(job: Job, keep: Keep, *, as_json: bool) -> Work:
+def _match(job: Job, keep: Keep, display: Display, *, as_json: bool) -> Work:
     async def work(found: Address) -> None:
         async with (
             address.client(found) as client,
             left_behind.traces(client, keep, _say) as made,
         ):
-            ended = await match.run(made, job, display_on(Console(stderr=True), "documents"))
+            ended = await match.run(made, job, display)
             has_completed = ended["status"] == "completed"
             if as_json:
                 tables.print_json(ended)

@@ -35,6 +35,14 @@ def test_what_has_no_room_is_left_out(width: int, line: str) -> None:
     assert display.bar_line(HALF, "docs", width) == line
 
 
+@pytest.mark.parametrize(
+    ("status", "word"), [("completed", "Done"), ("failed", "Failed"), ("cancelled", "Cancelled")]
+)
+def test_the_last_event_says_how_the_run_has_ended(status: str, word: str) -> None:
+    ended = {"rows_total": 4, "rows_processed": 4, "status": status}
+    assert display.bar_line(ended, "docs", 30).startswith(f"{word} █")
+
+
 @given(width=st.integers(1, 200), done=counts, more=counts, rate=counts, left=counts)
 def test_a_line_never_exceeds_its_width(
     width: int, done: int, more: int, rate: int, left: int
