@@ -109,5 +109,6 @@ async def test_a_key_can_ask_whose_it_is(api: Api) -> None:
     told = (await api.client.get("/v1/session")).json()
     assert told["workspace"] == {"id": str(api.workspace_id), "name": "default"}
     assert told["api_key"]["name"] == "test"
+    assert told["api_key"]["scopes"] == ["admin", "read", "write"]
     assert told["session_expires_at"] is None
     assert told["service"] == {"has_ai": False, "reads_parquet": True}

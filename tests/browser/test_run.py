@@ -214,6 +214,7 @@ async def test_a_match_with_a_close_second_is_shown_as_worth_a_look_everywhere(
     async with signed_in(browser, service, viewport=DESKTOP) as tab:
         page = tab.page
         await tab.go(f"/runs/{run_id}")
+        await expect(page.locator("nav [aria-current]")).to_have_text("Runs")
         await has_figure(tab, "Matched", "0 0 %")
         await has_figure(tab, "Worth a look", "1 100 %")
         await has_figure(tab, "No match", "0 0 %")

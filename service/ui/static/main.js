@@ -64,7 +64,9 @@ async function show() {
   const route = ROUTES.map(([pattern, work]) => [path.match(pattern), work]).find(([match]) => match);
   const here = (open = context());
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.getAttribute("href") === `#${path}`) link.setAttribute("aria-current", "page");
+    const href = link.getAttribute("href");
+    if (href === `#${path}`) link.setAttribute("aria-current", "page");
+    else if (href === "#/" && path.startsWith("/runs/")) link.setAttribute("aria-current", "true"); // one of them
     else link.removeAttribute("aria-current");
   }
   fill(view, h("p", { class: "dim", role: "status" }, "Loading …"));
