@@ -88,7 +88,8 @@ def local_url(data_dir: Path) -> str | None:
 
 def lasting_url(data_dir: Path) -> str | None:
     """Return where the service of a data directory is, unless it ends with another command."""
-    return None if _PASSING in _read(data_dir) else local_url(data_dir)
+    lines = _read(data_dir)
+    return None if _PASSING in lines else next(iter(lines), None)
 
 
 def _read(data_dir: Path) -> list[str]:

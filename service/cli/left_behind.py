@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from service.api import config_body
-from service.api.config_body import ConfigBody
+from service.api.config_body import ConfigBody, Contents
 from service.cli import input_file
 from service.cli.answers import ClientError, JsonObject
 from service.cli.client import (
@@ -25,7 +25,7 @@ from service.cli.client import (
     RunHandle,
 )
 from service.cli.input_file import InputFile
-from service.domain.errors import MatchstreamError
+from service.domain.errors import InvalidInputError, MatchstreamError
 
 CLEANING_SECONDS = 10.0
 LONGEST_NAME = 100
@@ -144,14 +144,22 @@ async def config(made: Traces, body: JsonObject) -> str:
     taken = set()
     async for found in made.client.walk(CONFIGS, {}):
         taken.add(found["name"])
-        if found["reference_data_id"] != body["reference_data_id"]:
-            continue
-        there = {name: found[name] for name in ConfigBody.model_fields}
-        if config_body.read_new({**there, "name": body["name"]}) == wanted:
-            return str(found["id"])
+        if found["reference_data_id"] == body["reference_data_id"]:
+            there = {**found, "name": body["name"]}
+            if _contents(there) == wanted:
+                return str(found["id"])
     named = {**body, "name": told_apart(str(body["name"]), datetime.now().astimezone(), taken)}
     made.config_id = str((await made.client.create_config(named))["id"])
     return made.config_id
+
+
+def _contents(config: JsonObject) -> Contents | None:
+    """Read what a config says; None where a service of another release says what we do not know."""
+    said = {name: value for name, value in config.items() if name in ConfigBody.model_fields}
+    try:
+        return config_body.read_new(said)
+    except InvalidInputError:
+        return None
 
 
 def told_apart(name: str, now: datetime, taken: Container[str]) -> str:

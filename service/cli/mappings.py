@@ -47,8 +47,9 @@ A MAPPING says which field compares to which column, how, and how much it weighs
 
 A : or = that belongs to a name is written with a backslash before it: 'net\\: EUR=net:exact:1'.
 
-The same file is uploaded once: the next match of it uses what is there. Progress and summary go
-to standard error, and to a terminal only; warnings always do. Ctrl-C cancels the run.
+Where no service runs it starts one for as long as it takes; several of them take turns. The same
+file is uploaded once: the next match of it uses what is there. Progress and summary go to
+standard error, and to a terminal only; warnings always do. Ctrl-C cancels the run.
 
 Ends with 0 when the run completed, 2 when what was asked for cannot be meant (nothing is sent
 then), 3 when the run failed, 130 when it was cancelled, 1 when something else is wrong.
