@@ -20,6 +20,7 @@ from typing import IO, BinaryIO, cast
 from service.cli.csv_form import form_of
 from service.domain.errors import InvalidInputError, MatchstreamError
 from service.domain.names import nearest
+from service.engine import disk_space
 from service.ingest import parquet_table
 from service.ingest.encodings import Encoding
 from service.ingest.instructions import (
@@ -156,6 +157,8 @@ def _copied(source: IO[bytes], name: str) -> Iterator[InputFile]:
             shutil.copyfileobj(source, copy)
             copy.flush()
         except OSError as error:
+            if not disk_space.is_used_up(error):
+                raise InvalidInputError(f"{name} cannot be read: {error.strerror}.") from error
             raise MatchstreamError(
                 f"{name} cannot be kept in {tempfile.gettempdir()} for as long as the match takes "
                 f"({error.strerror}): free some, or choose another folder with TMPDIR."

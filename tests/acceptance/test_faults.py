@@ -28,9 +28,11 @@ from tests.acceptance.crash_runs import (
 from tests.conftest import PostgresServer
 from tests.outages import standing_still
 from tests.service_process import (
+    COMMAND,
     Fleet,
     ServiceProcess,
     descendants,
+    environment,
     fleet,
     run_command,
     running,
@@ -248,13 +250,28 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room_again(
         check_whole(client, ended, DOCUMENTS)
 
 
-def test_a_disk_too_full_for_a_new_database_is_told(small_disk: Path) -> None:
+def test_a_disk_too_full_to_begin_is_told(small_disk: Path) -> None:
     free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
     (small_disk / "ballast").write_bytes(bytes(free - embedded.NEW_CLUSTER_BYTES // 2))
     told = run_command(small_disk / "data", "serve")
     assert told.returncode == 1
     assert "MiB left, and a new database takes 48: free some, or choose another" in told.stderr
     assert not list((small_disk / "data").glob("postgres*"))
+
+    table = small_disk / "orders.csv"
+    table.write_text("vendor\nVega\n")
+    words = [COMMAND, "match", "-", "--against", str(table), "--map", "name=vendor:fuzzy:1"]
+    with Path("/dev/zero").open() as endless:
+        matched = subprocess.run(
+            words,
+            stdin=endless,
+            capture_output=True,
+            text=True,
+            env=environment(small_disk / "data", {"TMPDIR": str(small_disk)}),
+            check=False,
+        )
+    assert (matched.returncode, matched.stdout) == (1, "")
+    assert f"standard input cannot be kept in {small_disk} for as long as" in matched.stderr
 
 
 def phase_of(client: Client, run: Any) -> Any:
