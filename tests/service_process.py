@@ -93,6 +93,14 @@ def running(
         yield service
 
 
+def _hangups_are_ignored() -> bool:
+    return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def _hear_hangups() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def spawned(
     data_dir: Path,
@@ -113,6 +121,8 @@ def spawned(
             text=True,
             env=environment(data_dir, extra),
             cwd=errors.parent,
+            # A suite that was started with `nohup` would hand that on.
+            preexec_fn=_hear_hangups if _hangups_are_ignored() else None,
         ) as process,
     ):
         service = ServiceProcess(process, data_dir)
