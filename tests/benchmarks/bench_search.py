@@ -7,7 +7,8 @@ Ratios are of time on the clock, and of the processors' time, which what else ru
 import multiprocessing
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.sharedctypes import SynchronizedArray
 from multiprocessing.synchronize import Barrier
@@ -227,7 +228,16 @@ def measure_single(task: Task) -> tuple[float, float]:
 def time_on_cores(
     searching: Search, index: ReferenceIndex, rules: MatchingRules, documents: Any, turns: int
 ) -> Taken:
-    """Take the least time in which processes that share the index search their documents.
+    """Take the least time of some turns; see `on_cores`."""
+    with on_cores(searching, index, rules, documents, turns) as take:
+        return least_of([take() for _ in range(turns)])
+
+
+@contextmanager
+def on_cores(
+    searching: Search, index: ReferenceIndex, rules: MatchingRules, documents: Any, turns: int
+) -> Iterator[Callable[[], Taken]]:
+    """Keep processes that share the index; each of `turns` calls has them search their documents.
 
     They read the clock themselves, from the first that begins to the last that ends: a process
     that waits for them may be woken when they have long begun.
@@ -245,17 +255,18 @@ def time_on_cores(
     ]
     for child in children:
         child.start()
-    taken = []
-    for _ in range(turns):
+
+    def take() -> Taken:
         barrier.wait()
         barrier.wait()
         begun, ended, spent = zip(*(part.clock[:] for part in parts), strict=True)
-        taken.append(Taken(max(ended) - min(begun), sum(spent)))
+        return Taken(max(ended) - min(begun), sum(spent))
+
+    yield take
     for child in children:
         child.join()
         if child.exitcode:
             raise AssertionError("A searching process failed.")
-    return least_of(taken)
 
 
 def least_of(taken: list[Taken]) -> Taken:
