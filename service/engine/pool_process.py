@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from service.engine.calls import LENGTH
+from service.engine.see_through import see_through
 
 # A process that has not read its modules by then will not.
 START_LIMIT_SECONDS = 120.0
@@ -40,7 +41,7 @@ async def started(preload: tuple[str, ...]) -> AsyncIterator[asyncio.subprocess.
             await _receive(child)
         yield child
     finally:
-        await asyncio.shield(_stop(child))
+        await see_through(_stop(child))
 
 
 def has_ended(child: asyncio.subprocess.Process) -> bool:

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import BinaryIO, Protocol
 
 from service.domain.errors import InvalidInputError, MatchstreamError, PayloadTooLargeError
+from service.engine.see_through import see_through
 from service.engine.spool import Spool
 from service.engine.upload_child import END, LENGTH_BYTES, ROWS
 from service.engine.upload_parsing import UploadParser
@@ -62,7 +63,7 @@ async def started(spool: Spool, instructions: Instructions) -> AsyncIterator[Upl
     try:
         yield reader
     finally:
-        await _end(process, is_done=reader.is_done)
+        await see_through(_end(process, is_done=reader.is_done))
 
 
 def is_read_here(spool: Spool, instructions: Instructions) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from service.domain.errors import MatchingFailedError
-from service.engine import executors
+from service.engine import executors, pool_process
 from service.engine.executors import LossReason, Lost, local_pool
 from tests import jobs
 from tests.pools import compute, each, lose
@@ -152,3 +152,21 @@ def test_processes_die_with_a_parent_that_is_killed() -> None:
         # A process handle becomes readable when its process has ended.
         assert select.select([handle], [], [], 10)[0]
         os.close(handle)
+
+
+async def test_a_process_is_gone_although_its_end_was_interrupted() -> None:
+    entered: asyncio.Future[asyncio.subprocess.Process] = asyncio.Future()
+
+    async def use() -> None:
+        async with pool_process.started(()) as child:
+            entered.set_result(child)
+            await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        using = tasks.create_task(use())
+        child = await entered
+        for _ in range(3):
+            using.cancel()
+            await asyncio.sleep(0)
+    assert using.cancelled()
+    assert child.returncode is not None
