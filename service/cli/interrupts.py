@@ -4,10 +4,10 @@ What has begun is interrupted by an exception, or cancelled, so that it can tidy
 may want interrupts ignored; that stays so.
 """
 
+# Until this is imported Python shows an interrupt in its own way: no more imports than these.
 import os
 import signal
 
-# Before it is imported an interrupt is shown with all that Python does: it imports little.
 # What a shell says of a program that an interrupt has ended.
 EXIT_CODE = 128 + signal.SIGINT
 

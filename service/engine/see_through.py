@@ -15,4 +15,7 @@ async def see_through(work: Coroutine[object, None, None]) -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
+        if not task.cancelled():
+            # `shield` tells nobody of a failure once it was cancelled.
+            task.result()
         raise cancelled

@@ -14,6 +14,7 @@ import pytest
 from service.domain.errors import MatchingFailedError
 from service.engine import executors, pool_process
 from service.engine.executors import LossReason, Lost, local_pool
+from service.engine.see_through import see_through
 from tests import jobs
 from tests.pools import compute, each, lose
 
@@ -170,3 +171,23 @@ async def test_a_process_is_gone_although_its_end_was_interrupted() -> None:
             await asyncio.sleep(0)
     assert using.cancelled()
     assert child.returncode is not None
+
+
+async def test_a_failure_is_told_although_whoever_waited_was_cancelled() -> None:
+    begun = asyncio.Event()
+    may_fail = asyncio.Event()
+
+    async def fail() -> None:
+        begun.set()
+        await may_fail.wait()
+        raise ArithmeticError
+
+    async with asyncio.timeout(10):
+        with pytest.raises(ExceptionGroup) as told:
+            async with asyncio.TaskGroup() as tasks:
+                waiting = tasks.create_task(see_through(fail()))
+                await begun.wait()
+                waiting.cancel()
+                await asyncio.sleep(0)
+                may_fail.set()
+    assert isinstance(told.value.exceptions[0], ArithmeticError)
