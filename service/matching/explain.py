@@ -53,11 +53,12 @@ def explain_pairs(
         column, reference = batch.columns[place], index.columns[place]
         own = [document.get(mapping.source) for document in documents]
         values = reference.raw_values(pair_rows)
-        sides = _find_unreadable(
-            mapping,
-            (column.codes[pair_documents], [own[document] for document in which]),
-            (reference.column.codes[pair_rows], values),
-        )
+        sides: dict[int, Side] = {}
+        if needs_number(mapping):
+            sides = _find_unreadable(
+                (column.codes[pair_documents], [own[document] for document in which]),
+                (reference.column.codes[pair_rows], values),
+            )
         weighed = _write_weighed(batch.weights[:, place], own)
         texts += (
             _write_scores(scores[:, place]),
@@ -115,10 +116,8 @@ def _write_values(values: Sequence[FieldValue]) -> list[bytes]:
     return _encoder.encode_lines(values).split(b"\n")[: len(values)]
 
 
-def _find_unreadable(mapping: FieldMapping, documents: _Values, rows: _Values) -> dict[int, Side]:
+def _find_unreadable(documents: _Values, rows: _Values) -> dict[int, Side]:
     """Say by pair where a value was there, but none of the kind that the mapping needs."""
-    if not needs_number(mapping):
-        return {}
     (codes, values), (row_codes, row_values) = documents, rows
     sides = {}
     for pair in np.flatnonzero((codes == MISSING) | (row_codes == MISSING)).tolist():
